@@ -1,0 +1,119 @@
+//! Progress for people and cancellation for programs: what every long phase reports to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// The work was asked to stop (Ctrl-C, SIGTERM, or a caller's own request).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Cancelled;
+
+/// A request to stop, shared by whoever asks and whoever works. Cheap to clone and to check.
+#[derive(Clone, Debug, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// A token nobody has cancelled yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the work to stop at its next check.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the work was asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// `Err(Cancelled)` once the work was asked to stop, for use with `?`.
+    pub fn check(&self) -> Result<(), Cancelled> {
+        if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    }
+}
+
+/// Where phases report to: bars with rate and ETA on a terminal's standard error, nothing elsewhere.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    visible: bool,
+}
+
+impl Progress {
+    /// Bars on standard error when it is a terminal.
+    pub fn stderr() -> Self {
+        Self { visible: true }
+    }
+
+    /// No output at all.
+    pub fn hidden() -> Self {
+        Self { visible: false }
+    }
+
+    /// Starts a phase of `n` units (`unit` names them: "tracks", "items").
+    pub fn phase(&self, title: &'static str, n: u64, unit: &'static str) -> Phase {
+        let template = format!(
+            "{{msg:<16}} {{wide_bar}} {{human_pos}}/{{human_len}} {unit} {{per_sec}} elapsed {{elapsed}} ETA {{eta}}"
+        );
+        self.bar(title, n, &template)
+    }
+
+    /// Starts a phase measured in bytes of input; [`Phase::note`] adds how many rows that were.
+    pub fn bytes(&self, title: &'static str, n: u64) -> Phase {
+        self.bar(
+            title,
+            n,
+            "{msg:<16} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} elapsed {elapsed} ETA {eta} {prefix}",
+        )
+    }
+
+    fn bar(&self, title: &'static str, n: u64, template: &str) -> Phase {
+        // `stderr()` draws on terminals only; indicatif checks.
+        let target = if self.visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(n), target);
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(title);
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Phase { bar }
+    }
+}
+
+/// One running phase; its bar goes away when it is dropped.
+#[derive(Debug)]
+pub struct Phase {
+    bar: ProgressBar,
+}
+
+impl Phase {
+    /// `n` more units are done.
+    pub fn advance(&self, n: u64) {
+        self.bar.inc(n);
+    }
+
+    /// `position` units are done in all.
+    pub fn set(&self, position: u64) {
+        self.bar.set_position(position);
+    }
+
+    /// A short text after the figures.
+    pub fn note(&self, text: String) {
+        self.bar.set_prefix(text);
+    }
+
+    /// Prints a line without disturbing the bar (or plainly, where no bar is drawn).
+    pub fn println(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+}
+
+impl Drop for Phase {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
