@@ -1,12 +1,17 @@
 //! nearfield: a self-hosted similarity server for music tracks.
 //!
-//! Modules in reading order, each using only those above it:
-//! what a track is ([`track`]), where tracks come from ([`source`]) and are kept ([`store`]).
+//! Modules in reading order, each using only those above it.
 
 pub mod progress;
 pub mod track;
 
-pub mod source;
-pub mod store;
 
-pub mod cli;
+pub mod artifact;
+pub mod codec;
+pub mod content;
+pub mod distance;
+pub mod feature;
+pub mod index;
+pub mod query;
+pub mod snapshot;
+

@@ -138,6 +138,8 @@ pub struct Calibration {
     pub exact: ExactCost,
     /// Recall and cost of the graph, by how far the weights are from the build metric, ascending.
     pub graph: Vec<CalibrationBucket>,
+    /// The same of the forest.
+    pub forest: Vec<CalibrationBucket>,
 }
 
 /// Cost of the exact scan: `base_us + items * (per_item_ns + active_dims * per_value_ns) / 1000`.
@@ -154,7 +156,7 @@ pub struct ExactCost {
     pub per_gathered_ns: f64,
 }
 
-/// Graph searches under weights up to one distance from the build metric.
+/// Searches under weights up to one distance from the build metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrationBucket {
@@ -162,16 +164,16 @@ pub struct CalibrationBucket {
     pub max_distance: f64,
     /// Queries measured.
     pub queries: u64,
-    /// Recall and cost by ef, ascending.
+    /// Recall and cost by effort, ascending.
     pub points: Vec<EffortPoint>,
 }
 
-/// Recall and cost at one ef.
+/// Recall and cost at one effort.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EffortPoint {
-    /// Width of the beam.
-    pub ef: u32,
+    /// ef of the graph, `search_k` of the forest.
+    pub effort: u32,
     /// Mean tie-aware recall@10.
     pub recall: f64,
     /// Mean microseconds, one thread.
