@@ -47,7 +47,7 @@ FEATURES: tuple[str, ...] = tuple(row[0] for row in _TABLE)
 FEATURE_IDX: dict[str, int] = {name: i for i, name in enumerate(FEATURES)}
 TRANSFORM: dict[str, str] = {row[0]: row[1] for row in _TABLE}
 DEFAULT_WEIGHTS: dict[str, float] = {row[0]: row[2] for row in _TABLE}
-#: Raw values that are inside the range under any reading of the design: what a checker may send as targets.
+#: Raw values that are inside the range under any reading of the schema: what a checker may send as targets.
 SAFE_RANGE: dict[str, tuple[float, float]] = {row[0]: row[3] for row in _TABLE}
 CONTINUOUS: tuple[str, ...] = FEATURES[:9]
 DEFAULT_ANCHOR = 0.5
