@@ -3,6 +3,7 @@
 //! Modules in reading order, each using only those above it:
 //! what a track is ([`track`]), where tracks come from ([`source`]) and are kept ([`store`]).
 
+pub mod codec;
 pub mod progress;
 pub mod track;
 
