@@ -42,7 +42,8 @@ pub enum CodecError {
 /// Appends the encoding of `value` to `out`.
 pub fn encode_into<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let start = out.len();
-    bincode::serde::encode_into_std_write(value, out, CONFIG).map_err(|e| CodecError::Encode(e.to_string()))?;
+    bincode::serde::encode_into_std_write(value, out, CONFIG)
+        .map_err(|e| CodecError::Encode(e.to_string()))?;
     let got = out.len() - start;
     if got > MAX_RECORD_BYTES {
         out.truncate(start);
@@ -88,10 +89,7 @@ mod tests {
         }
         let mut longer = bytes.clone();
         longer.push(0);
-        assert!(matches!(
-            decode::<(String, Vec<f64>)>(&longer),
-            Err(CodecError::TrailingBytes { extra: 1 })
-        ));
+        assert!(matches!(decode::<(String, Vec<f64>)>(&longer), Err(CodecError::TrailingBytes { extra: 1 })));
         assert_eq!(decode::<(String, Vec<f64>)>(&bytes).unwrap().0, "name");
     }
 

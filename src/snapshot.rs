@@ -3,25 +3,31 @@
 use std::path::{Path, PathBuf};
 
 use crate::artifact::{ArtifactError, Manifest, SnapshotDir};
-use crate::content::{ITEMS_FILE, Items, TAGS_FILE, Tags, VECTORS_FILE, Vectors};
+use crate::content::{
+    ITEMS_FILE, Items, TAGS_FILE, TERMS_FILE, TITLES_FILE, Tags, Titles, VECTORS_FILE, Vectors, open_titles,
+};
 use crate::feature::{FittedSchema, Schema};
 use crate::index::hnsw::GRAPH_FILE;
-use crate::index::{
-    BuildMetric, EXACT_FILE, Engine, EngineKind, Exact, FOREST_FILE, Forest, ForestState, Hnsw,
-};
+use crate::index::{BuildMetric, EXACT_FILE, Engine, EngineKind, Exact, FOREST_FILE, Forest, Hnsw};
 use crate::track::ItemIdx;
 
 /// An open generation. Opening reads the manifest, the heads of the files and the tables of offsets, not the data.
-#[derive(Debug)]
 pub struct Snapshot {
     manifest: Manifest,
     directory: PathBuf,
     items: Items,
     vectors: Vectors,
     tags: Tags,
+    titles: Titles,
     exact: Exact,
     hnsw: Option<Hnsw>,
     forest: Option<Forest>,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Snapshot({})", self.directory.display())
+    }
 }
 
 impl Snapshot {
@@ -43,6 +49,9 @@ impl Snapshot {
         let vectors = Vectors::open(&path, file, n_items, dim, schema.features.len())?;
         let (path, file) = entry(TAGS_FILE)?;
         let tags = Tags::open(&path, file)?;
+        let (terms_path, terms_file) = entry(TERMS_FILE)?;
+        let (path, file) = entry(TITLES_FILE)?;
+        let titles = open_titles((&terms_path, terms_file), (&path, file), n_items)?;
         let (path, file) = entry(EXACT_FILE)?;
         let exact = Exact::open(&path, file, n_items, dim)?;
         let mut hnsw = None;
@@ -56,7 +65,17 @@ impl Snapshot {
             let metric = BuildMetric::of_default_weights(schema);
             forest = Some(Forest::open(path, file.clone(), metric, n_items)?);
         }
-        Ok(Self { directory: directory.to_owned(), items, vectors, tags, exact, hnsw, forest, manifest })
+        Ok(Self {
+            directory: directory.to_owned(),
+            items,
+            vectors,
+            tags,
+            titles,
+            exact,
+            hnsw,
+            forest,
+            manifest,
+        })
     }
 
     /// What the generation says of itself.
@@ -94,6 +113,11 @@ impl Snapshot {
         &self.tags
     }
 
+    /// The search by title and artist.
+    pub fn titles(&self) -> &Titles {
+        &self.titles
+    }
+
     /// The engine, where this generation has it.
     pub fn engine(&self, kind: EngineKind) -> Option<&dyn Engine> {
         match kind {
@@ -111,11 +135,6 @@ impl Snapshot {
     /// The forest, where this generation has one.
     pub fn forest(&self) -> Option<&Forest> {
         self.forest.as_ref()
-    }
-
-    /// Whether every engine can answer, and whether one never will.
-    pub fn forest_state(&self) -> Option<ForestState> {
-        self.forest.as_ref().map(Forest::state)
     }
 
     /// The raw column of this name, `[n_items]`, NaN where missing.

@@ -57,7 +57,9 @@ pub enum ArtifactError {
         generation: String,
     },
     /// A name that cannot be a directory of ours.
-    #[error("`{name}` cannot name a {what}: use 1 to 64 letters, digits, `-`, `_` and `.`, beginning with a letter or digit")]
+    #[error(
+        "`{name}` cannot name a {what}: use 1 to 64 letters, digits, `-`, `_` and `.`, beginning with a letter or digit"
+    )]
     Name {
         /// "snapshot" or "generation".
         what: &'static str,

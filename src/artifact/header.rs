@@ -78,7 +78,11 @@ impl Head {
             Err(ArtifactError::damaged(path, what, expected, got))
         };
         if file.len() < HEAD_BYTES {
-            return damaged("length", format!("at least {HEAD_BYTES} bytes"), format!("{} bytes", file.len()));
+            return damaged(
+                "length",
+                format!("at least {HEAD_BYTES} bytes"),
+                format!("{} bytes", file.len()),
+            );
         }
         if file[0..8] != MAGIC {
             return damaged("magic", format!("{MAGIC:?}"), format!("{:?}", &file[0..8]));

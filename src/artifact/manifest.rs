@@ -192,7 +192,8 @@ impl Manifest {
     pub fn read(directory: &Path) -> Result<Self, ArtifactError> {
         let path = directory.join(MANIFEST_FILE);
         let text = fs::read(&path).map_err(ArtifactError::io("read", &path))?;
-        let not_json = |error: serde_json::Error| ArtifactError::damaged(&path, "contents", "a manifest", error);
+        let not_json =
+            |error: serde_json::Error| ArtifactError::damaged(&path, "contents", "a manifest", error);
         let envelope: Envelope<&RawValue> = serde_json::from_slice(&text).map_err(not_json)?;
         let got = blake3::hash(envelope.manifest.get().as_bytes()).to_hex().to_string();
         if got != envelope.checksum {
@@ -219,7 +220,8 @@ impl Manifest {
     }
 
     fn validate(&self, path: &Path) -> Result<(), ArtifactError> {
-        let damaged = |what: &str, expected: &str, got: String| ArtifactError::damaged(path, what, expected, got);
+        let damaged =
+            |what: &str, expected: &str, got: String| ArtifactError::damaged(path, what, expected, got);
         self.fitted.validate().map_err(|problem| damaged("schema", "a valid fitted schema", problem))?;
         if self.dim != self.fitted.schema.dim() as u64 {
             return Err(damaged("dim", "the schema's dimensions", self.dim.to_string()));
@@ -227,7 +229,8 @@ impl Manifest {
         if self.n_items == 0 || self.n_items >= u64::from(u32::MAX) {
             return Err(damaged("n_items", "1 to 4294967294", self.n_items.to_string()));
         }
-        if let Some(name) = self.files.keys().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
+        if let Some(name) = self.files.keys().find(|name| name.contains(['/', '\\']) || name.starts_with('.'))
+        {
             return Err(damaged("files", "plain file names", name.clone()));
         }
         Ok(())

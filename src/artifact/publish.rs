@@ -71,7 +71,12 @@ impl SnapshotDir {
         };
         let generation = text.trim().to_owned();
         if check_name("generation", &generation).is_err() {
-            return Err(ArtifactError::damaged(&path, "contents", "a generation's name", format!("{text:?}")));
+            return Err(ArtifactError::damaged(
+                &path,
+                "contents",
+                "a generation's name",
+                format!("{text:?}"),
+            ));
         }
         Ok(Some(generation))
     }

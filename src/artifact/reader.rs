@@ -75,7 +75,12 @@ pub struct Section<T> {
 
 impl<T> Section<T> {
     /// An [`ArtifactError::Damaged`] about the file this section belongs to.
-    pub fn damaged(&self, what: impl Into<String>, expected: impl ToString, got: impl ToString) -> ArtifactError {
+    pub fn damaged(
+        &self,
+        what: impl Into<String>,
+        expected: impl ToString,
+        got: impl ToString,
+    ) -> ArtifactError {
         ArtifactError::damaged(self.file.path(), what, expected, got)
     }
 }

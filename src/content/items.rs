@@ -79,7 +79,13 @@ impl Texts {
 impl ItemsBuilder {
     /// `raw_columns` names the raw values to keep.
     pub fn new(raw_columns: Vec<String>) -> Self {
-        Self { raw_columns, ids: Texts::default(), records: Texts::default(), raw: Vec::new(), explicit: Vec::new() }
+        Self {
+            raw_columns,
+            ids: Texts::default(),
+            records: Texts::default(),
+            raw: Vec::new(),
+            explicit: Vec::new(),
+        }
     }
 
     /// Number of items added.
@@ -225,7 +231,11 @@ impl Items {
         for index in 1..self.n_items {
             let ids = |index| &self.id_bytes[self.id_offsets.range(index)];
             if ids(index - 1) >= ids(index) {
-                return Err(self.id_bytes.damaged(format!("id {index}"), "ascending ids", self.id(ItemIdx(index as u32))));
+                return Err(self.id_bytes.damaged(
+                    format!("id {index}"),
+                    "ascending ids",
+                    self.id(ItemIdx(index as u32)),
+                ));
             }
         }
         for index in 0..self.n_items as u32 {

@@ -5,16 +5,20 @@
 //! items.rs    items.nf    ids, track records, raw values
 //! vectors.rs  vectors.nf  transformed vectors and which values are missing
 //! tags.rs     tags.nf     genres and artists, for filters
+//! titles.rs   titles.*    search by title and artist
 //! ```
 
 mod items;
 mod tags;
+mod titles;
 mod vectors;
 
 pub use items::{Items, TrackRecord};
 pub use tags::{TagKind, Tags};
+pub use titles::Titles;
 pub use vectors::Vectors;
 
 pub(crate) use items::{ITEMS_FILE, ItemsBuilder};
 pub(crate) use tags::{TAGS_FILE, TagsBuilder};
+pub(crate) use titles::{TERMS_FILE, TITLES_FILE, open_titles, write_titles};
 pub(crate) use vectors::{VECTORS_FILE, VectorsBuilder};

@@ -100,7 +100,10 @@ struct TagIndex {
 impl Tags {
     pub(crate) fn open(path: &Path, entry: &FileEntry) -> Result<Self, ArtifactError> {
         let file = SectionFile::open(path, FileKind::Tags, entry)?;
-        Ok(Self { genres: TagIndex::open(&file, TagKind::Genre)?, artists: TagIndex::open(&file, TagKind::Artist)? })
+        Ok(Self {
+            genres: TagIndex::open(&file, TagKind::Genre)?,
+            artists: TagIndex::open(&file, TagKind::Artist)?,
+        })
     }
 
     /// The items tagged `name`, ascending; `None` where no track is. Ids of a damaged file may be out of range.

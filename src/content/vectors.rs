@@ -37,11 +37,7 @@ impl MissingBits {
 impl VectorsBuilder {
     pub fn new(n_items: usize, dim: usize, n_features: usize) -> Self {
         let bits = vec![0; n_features * MissingBits::words(n_items)];
-        Self {
-            dim,
-            rows: vec![0.0; n_items * distance::stride(dim)],
-            missing: MissingBits { n_items, bits },
-        }
+        Self { dim, rows: vec![0.0; n_items * distance::stride(dim)], missing: MissingBits { n_items, bits } }
     }
 
     /// The row of an item, `[dim]`.

@@ -100,7 +100,11 @@ impl Fitter {
     /// An empty collection for `schema`.
     pub fn new(schema: Schema) -> Self {
         let column = |feature: &Feature| {
-            if feature.transform.takes_vector() { Column::Vector(Vec::new()) } else { Column::Wide(Vec::new()) }
+            if feature.transform.takes_vector() {
+                Column::Vector(Vec::new())
+            } else {
+                Column::Wide(Vec::new())
+            }
         };
         Self {
             ranges: schema.dim_ranges(),
@@ -133,7 +137,11 @@ impl Fitter {
 
     /// How many tracks have a value outside the feature's raw range, by feature (kept all the same).
     pub fn out_of_range(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.schema.features.iter().map(|feature| feature.name.as_str()).zip(self.out_of_range.iter().copied())
+        self.schema
+            .features
+            .iter()
+            .map(|feature| feature.name.as_str())
+            .zip(self.out_of_range.iter().copied())
     }
 
     /// Fits means and scales and returns them with the standardised rows.

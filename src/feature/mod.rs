@@ -10,8 +10,9 @@ mod fitted;
 mod schema;
 mod transform;
 
-pub use fitted::{Fitter, FeatureStats, FittedSchema};
+pub use fitted::{FeatureStats, FittedSchema, Fitter};
 pub use schema::{
-    DEFAULT_ANCHOR, DIMENSIONS, Feature, MAX_WEIGHT, PROFILE_DEFAULT, PROFILE_ZERO, Schema, SchemaError, Transform,
+    DEFAULT_ANCHOR, DIMENSIONS, Feature, MAX_WEIGHT, PROFILE_DEFAULT, PROFILE_ZERO, Schema, SchemaError,
+    Transform,
 };
 pub use transform::Raw;

@@ -303,7 +303,8 @@ impl Engine for Forest {
         let fetched = self.nearest(&self.metric.direction(request.query), effort, effort)?;
         let n_scored = fetched.len();
         // Ids were checked against the catalogue's size when the forest was opened.
-        let accepted = fetched.into_iter().filter(|item| item.as_usize() < vectors.len() && request.accepts(*item));
+        let accepted =
+            fetched.into_iter().filter(|item| item.as_usize() < vectors.len() && request.accepts(*item));
         let hits = best(accepted, vectors, request.query, request.k);
         Ok(if hits.len() < wanted { all() } else { Found { hits, n_scored } })
     }

@@ -95,7 +95,8 @@ pub struct SearchRequest<'a> {
 impl SearchRequest<'_> {
     /// Whether `item` may be returned.
     pub fn accepts(&self, item: ItemIdx) -> bool {
-        self.allowed.is_none_or(|allowed| allowed.contains(item)) && self.excluded.binary_search(&item).is_err()
+        self.allowed.is_none_or(|allowed| allowed.contains(item))
+            && self.excluded.binary_search(&item).is_err()
     }
 
     /// How many of `n_items` items may be returned.

@@ -75,7 +75,9 @@ pub enum QueryError {
     )]
     NoDirection,
     /// No weighted feature is known of the query.
-    #[error("the seeds have no value for any weighted feature ({features}); weight another feature or set targets")]
+    #[error(
+        "the seeds have no value for any weighted feature ({features}); weight another feature or set targets"
+    )]
     AllMissing {
         /// The weighted features.
         features: String,
@@ -158,7 +160,9 @@ impl QueryError {
             Self::Empty => Some("seeds".into()),
             Self::OnlyNegative => Some("negative_seeds".into()),
             Self::UnknownProfile { .. } => Some("base_weights".into()),
-            Self::UnknownEngine { .. } | Self::EngineNotBuilt { .. } | Self::Engine(_) => Some("engine".into()),
+            Self::UnknownEngine { .. } | Self::EngineNotBuilt { .. } | Self::Engine(_) => {
+                Some("engine".into())
+            }
             Self::AllWeightsZero => Some("weights".into()),
             Self::NoDirection => Some("anchor".into()),
             Self::AllMissing { .. } => Some("weights".into()),

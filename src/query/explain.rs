@@ -102,8 +102,12 @@ impl<'a> Explainer<'a> {
             }
             _ => feature.name.clone(),
         };
-        let alike: Vec<String> =
-            ranked.iter().take(3).filter(|(_, share)| *share > 0.0).map(|(feature, _)| phrase(feature)).collect();
+        let alike: Vec<String> = ranked
+            .iter()
+            .take(3)
+            .filter(|(_, share)| *share > 0.0)
+            .map(|(feature, _)| phrase(feature))
+            .collect();
         let mut text = match alike.len() {
             0 => "Nothing it is weighted by speaks for it".to_owned(),
             _ => format!("Alike most of all in {}", joined(&alike)),

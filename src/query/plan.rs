@@ -106,7 +106,8 @@ fn choose(situation: Situation<'_>) -> Plan {
         return scan(situation, "recall 1 is asked for, which only the scan promises".into());
     }
     if share < LEAST_GRAPH_SHARE {
-        let reason = format!("the filter leaves {:.1} % of the tracks, too few to navigate by", share * 100.0);
+        let reason =
+            format!("the filter leaves {:.1} % of the tracks, too few to navigate by", share * 100.0);
         return scan(situation, reason);
     }
     let search = graph_search(situation);

@@ -34,7 +34,11 @@ impl QueryVector {
         }
         let negative_weight = request.negative_weight;
         if !(0.0..=100.0).contains(&negative_weight) {
-            return Err(QueryError::number("negative_weight", negative_weight, "a finite number from 0 to 100"));
+            return Err(QueryError::number(
+                "negative_weight",
+                negative_weight,
+                "a finite number from 0 to 100",
+            ));
         }
         let positive = find_seeds(snapshot, "seeds", &request.seeds)?;
         let negative = find_seeds(snapshot, "negative_seeds", &request.negative_seeds)?;

@@ -104,7 +104,10 @@ mod tests {
     #[test]
     fn profiles_are_overridden_by_weights() {
         let json = r#"{"seeds": ["a"], "weights": {"energy": 3, "key": 2}}"#;
-        assert_eq!((weight_of(json, "energy"), weight_of(json, "key"), weight_of(json, "valence")), (3.0, 2.0, 1.0));
+        assert_eq!(
+            (weight_of(json, "energy"), weight_of(json, "key"), weight_of(json, "valence")),
+            (3.0, 2.0, 1.0)
+        );
         let json = r#"{"seeds": ["a"], "base_weights": "zero", "weights": {"energy": 3}}"#;
         assert_eq!((weight_of(json, "energy"), weight_of(json, "valence")), (3.0, 0.0));
     }
@@ -114,7 +117,10 @@ mod tests {
         let with_seed = r#"{"seeds": ["a"], "targets": {"key": 3}}"#;
         assert_eq!((weight_of(with_seed, "key"), weight_of(with_seed, "energy")), (1.0, 1.0));
         let alone = r#"{"targets": {"key": 3}, "weights": {"tempo": 2}}"#;
-        assert_eq!((weight_of(alone, "key"), weight_of(alone, "tempo"), weight_of(alone, "energy")), (1.0, 2.0, 0.0));
+        assert_eq!(
+            (weight_of(alone, "key"), weight_of(alone, "tempo"), weight_of(alone, "energy")),
+            (1.0, 2.0, 0.0)
+        );
         let with_base = r#"{"targets": {"key": 3}, "base_weights": "default"}"#;
         assert_eq!(weight_of(with_base, "energy"), 1.0);
         let weighted = r#"{"targets": {"key": 3}, "weights": {"key": 0.25}}"#;

@@ -91,9 +91,8 @@ impl LmdbStore {
     /// Opens the catalogue in the directory `path`, creating it when it does not exist.
     pub fn open(path: &Path, options: &LmdbOptions) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(|source| StoreError::Create { path: path.to_owned(), source })?;
-        let canonical = path
-            .canonicalize()
-            .map_err(|source| StoreError::Create { path: path.to_owned(), source })?;
+        let canonical =
+            path.canonicalize().map_err(|source| StoreError::Create { path: path.to_owned(), source })?;
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, shared| shared.strong_count() > 0);
         if let Some(shared) = open.get(&canonical).and_then(Weak::upgrade) {
@@ -137,7 +136,11 @@ impl Shared {
         match version.and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes) {
             Some(version) if version <= FORMAT_VERSION => {}
             Some(got) => {
-                return Err(StoreError::NewerFormat { path: path.to_owned(), got, supported: FORMAT_VERSION });
+                return Err(StoreError::NewerFormat {
+                    path: path.to_owned(),
+                    got,
+                    supported: FORMAT_VERSION,
+                });
             }
             None => {
                 return Err(StoreError::NotACatalogue {

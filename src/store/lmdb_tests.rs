@@ -53,7 +53,10 @@ fn scan_is_in_byte_order_and_stops_when_told() {
 fn genres_are_added_within_a_run_and_replaced_by_a_later_one() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    assert_eq!(store.upsert(vec![track("a", &["pop"]), track("a", &["rock"])], 1).unwrap(), counts(1, 0, 0, 1));
+    assert_eq!(
+        store.upsert(vec![track("a", &["pop"]), track("a", &["rock"])], 1).unwrap(),
+        counts(1, 0, 0, 1)
+    );
     assert_eq!(store.upsert(vec![track("a", &["jazz"])], 1).unwrap(), counts(0, 0, 0, 1));
     assert_eq!(genres(&store, "a"), ["pop", "rock", "jazz"]);
     assert_eq!(store.upsert(vec![track("a", &["folk"])], 2).unwrap(), counts(0, 1, 0, 0));

@@ -134,11 +134,7 @@ impl Automaton for &TypoAutomaton {
         if state.partial.1 != 0 {
             return false;
         }
-        let distance = if self.prefix {
-            state.prefix_distance
-        } else {
-            self.whole_distance(state)
-        };
+        let distance = if self.prefix { state.prefix_distance } else { self.whole_distance(state) };
         distance <= self.distance
     }
 
@@ -147,11 +143,7 @@ impl Automaton for &TypoAutomaton {
             return false;
         }
         (self.prefix && state.prefix_distance <= self.distance)
-            || state
-                .row
-                .iter()
-                .chain(&state.row_before)
-                .any(|&d| d <= self.distance)
+            || state.row.iter().chain(&state.row_before).any(|&d| d <= self.distance)
     }
 
     fn accept(&self, state: &State, byte: u8) -> State {
@@ -165,10 +157,7 @@ impl Automaton for &TypoAutomaton {
             _ => return State::dead(),
         };
         if missing > 0 {
-            return State {
-                partial: (bits, missing),
-                ..state.clone()
-            };
+            return State { partial: (bits, missing), ..state.clone() };
         }
         match char::from_u32(bits) {
             Some(letter) => self.read(state, letter),
@@ -184,8 +173,7 @@ mod tests {
     use super::*;
 
     fn end(automaton: &TypoAutomaton, term: &str) -> State {
-        term.bytes()
-            .fold(automaton.start(), |state, byte| automaton.accept(&state, byte))
+        term.bytes().fold(automaton.start(), |state, byte| automaton.accept(&state, byte))
     }
 
     /// The optimal string alignment distance by the textbook, over the whole matrix.

@@ -87,16 +87,9 @@ impl<T: Deref<Target = [u8]>> Dictionary<T> {
     pub fn beginning_with(&self, word: &str) -> Range<u32> {
         let first_from = |key: &[u8]| {
             let steps = &Steps(Cell::new(MAX_SEEK_STEPS));
-            guarded(|| {
-                self.map
-                    .search(steps)
-                    .ge(key)
-                    .into_stream()
-                    .next()
-                    .map(|(_, number)| number)
-            })
-            .and_then(|number| self.checked(number))
-            .unwrap_or(self.n_terms)
+            guarded(|| self.map.search(steps).ge(key).into_stream().next().map(|(_, number)| number))
+                .and_then(|number| self.checked(number))
+                .unwrap_or(self.n_terms)
         };
         // The first key after all that begin with the word; no byte of UTF-8 is 0xff.
         let mut after = word.as_bytes().to_vec();
@@ -120,16 +113,8 @@ impl<T: Deref<Target = [u8]>> Dictionary<T> {
                 };
                 let whole_distance = automaton.whole_distance(&state);
                 let whole = whole_distance <= distance;
-                let distance = if whole {
-                    whole_distance
-                } else {
-                    automaton.prefix_distance(&state)
-                };
-                found.push(Typo {
-                    term,
-                    distance,
-                    whole,
-                });
+                let distance = if whole { whole_distance } else { automaton.prefix_distance(&state) };
+                found.push(Typo { term, distance, whole });
             }
             found
         })

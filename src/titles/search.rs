@@ -117,48 +117,24 @@ where
         let n_terms = dictionary.n_terms();
         let expected = n_terms.saturating_add(1);
         if offsets.len() != expected {
-            return Err(TitleIndexError::OffsetCount {
-                n_terms,
-                expected,
-                got: offsets.len(),
-            });
+            return Err(TitleIndexError::OffsetCount { n_terms, expected, got: offsets.len() });
         }
         if offsets[0] != 0 {
-            return Err(TitleIndexError::Offset {
-                at: 0,
-                expected: "0",
-                got: offsets[0],
-            });
+            return Err(TitleIndexError::Offset { at: 0, expected: "0", got: offsets[0] });
         }
         if let Some(i) = offsets.windows(2).position(|pair| pair[0] > pair[1]) {
             let expected = "no less than the one before";
-            return Err(TitleIndexError::Offset {
-                at: i + 1,
-                expected,
-                got: offsets[i + 1],
-            });
+            return Err(TitleIndexError::Offset { at: i + 1, expected, got: offsets[i + 1] });
         }
         let n_postings = postings.len();
         let last = offsets[n_terms];
         if last != n_postings as u64 {
-            return Err(TitleIndexError::PostingCount {
-                expected: last,
-                got: n_postings,
-            });
+            return Err(TitleIndexError::PostingCount { expected: last, got: n_postings });
         }
         if fields.len() != n_postings {
-            return Err(TitleIndexError::FieldCount {
-                n_postings,
-                got: fields.len(),
-            });
+            return Err(TitleIndexError::FieldCount { n_postings, got: fields.len() });
         }
-        Ok(Self {
-            dictionary,
-            offsets,
-            postings,
-            fields,
-            n_items,
-        })
+        Ok(Self { dictionary, offsets, postings, fields, n_items })
     }
 
     /// The at most `limit` tracks that match `query` best, best first.
@@ -204,15 +180,9 @@ where
         let exact = self.dictionary.exact(word);
         let mut spans = Vec::new();
         if last || word.chars().any(is_unspaced) {
-            spans.push(Span {
-                terms: self.dictionary.beginning_with(word),
-                quality: Quality::PREFIX,
-            });
+            spans.push(Span { terms: self.dictionary.beginning_with(word), quality: Quality::PREFIX });
         }
-        spans.extend(exact.map(|term| Span {
-            terms: term..term + 1,
-            quality: Quality::EXACT,
-        }));
+        spans.extend(exact.map(|term| Span { terms: term..term + 1, quality: Quality::EXACT }));
         spans
     }
 
@@ -228,12 +198,7 @@ where
         }
         let mut typos = self.dictionary.typos(word, distance, last);
         let key = |t: &super::dictionary::Typo| {
-            (
-                !t.whole,
-                t.distance,
-                std::cmp::Reverse(self.n_postings(&(t.term..t.term + 1))),
-                t.term,
-            )
+            (!t.whole, t.distance, std::cmp::Reverse(self.n_postings(&(t.term..t.term + 1))), t.term)
         };
         typos.retain(|typo| typo.distance > 0);
         typos.sort_unstable_by_key(key);
@@ -278,30 +243,17 @@ where
         if n <= *budget {
             *budget -= n;
             let range = self.range(&span.terms);
-            found.scan(
-                &self.postings[range.clone()],
-                &self.fields[range],
-                span.quality,
-                admit,
-            );
+            found.scan(&self.postings[range.clone()], &self.fields[range], span.quality, admit);
             return;
         }
-        let mut terms: Vec<(u64, u32)> = span
-            .terms
-            .clone()
-            .map(|term| (self.n_postings(&(term..term + 1)), term))
-            .collect();
+        let mut terms: Vec<(u64, u32)> =
+            span.terms.clone().map(|term| (self.n_postings(&(term..term + 1)), term)).collect();
         terms.sort_unstable_by_key(|&(n, term)| (std::cmp::Reverse(n), term));
         for (n, term) in terms {
             let range = self.range(&(term..term + 1));
             let range = range.start..range.end.min(range.start + *budget as usize);
             *budget -= n.min(*budget);
-            found.scan(
-                &self.postings[range.clone()],
-                &self.fields[range],
-                span.quality,
-                admit,
-            );
+            found.scan(&self.postings[range.clone()], &self.fields[range], span.quality, admit);
             if *budget == 0 {
                 break;
             }
@@ -324,11 +276,8 @@ fn rank(
     limit: usize,
     popularity: impl Fn(ItemIdx) -> f64,
 ) -> Vec<TitleHit> {
-    let mut scored: Vec<(f32, ItemIdx)> = found
-        .list()
-        .iter()
-        .map(|candidate| (candidate.score(n_words), candidate.item))
-        .collect();
+    let mut scored: Vec<(f32, ItemIdx)> =
+        found.list().iter().map(|candidate| (candidate.score(n_words), candidate.item)).collect();
     if scored.len() > limit {
         // Popularity is asked for only where it can matter.
         let (_, &mut (last, _), _) = scored.select_nth_unstable_by(limit - 1, |a, b| b.0.total_cmp(&a.0));
@@ -338,15 +287,7 @@ fn rank(
         .into_iter()
         .map(|(score, item)| {
             let popularity = popularity(item);
-            (
-                score,
-                if popularity.is_nan() {
-                    f64::NEG_INFINITY
-                } else {
-                    popularity
-                },
-                item,
-            )
+            (score, if popularity.is_nan() { f64::NEG_INFINITY } else { popularity }, item)
         })
         .collect();
     let order = |a: &(f32, f64, ItemIdx), b: &(f32, f64, ItemIdx)| -> Ordering {
@@ -357,8 +298,5 @@ fn rank(
         ranked.truncate(limit);
     }
     ranked.sort_unstable_by(order);
-    ranked
-        .into_iter()
-        .map(|(score, _, item)| TitleHit { item, score })
-        .collect()
+    ranked.into_iter().map(|(score, _, item)| TitleHit { item, score }).collect()
 }

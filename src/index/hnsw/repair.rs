@@ -52,7 +52,8 @@ pub(crate) fn repair(neighbours: &mut Neighbours, entries: &mut Vec<u32>) -> Rep
 
 /// Marks what can be reached from `from`.
 pub(super) fn visit(neighbours: &Neighbours, reached: &mut [bool], from: impl Iterator<Item = u32>) {
-    let mut open: Vec<u32> = from.filter(|item| !std::mem::replace(&mut reached[*item as usize], true)).collect();
+    let mut open: Vec<u32> =
+        from.filter(|item| !std::mem::replace(&mut reached[*item as usize], true)).collect();
     while let Some(item) = open.pop() {
         for &next in neighbours.of(item as usize) {
             if next != Neighbours::NONE && !std::mem::replace(&mut reached[next as usize], true) {

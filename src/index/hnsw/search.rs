@@ -165,7 +165,8 @@ fn starts(graph: &Graph, kernels: Kernels, query: &Query) -> Vec<Scored> {
         for (&id, &score) in entries.iter().zip(&scores) {
             // An infinite score says that f32 cannot judge this item: as a start it is as good as none.
             let item = Scored { score, id };
-            if score.is_finite() && (best.len() < N_STARTS || best.last().is_some_and(|worst| item > *worst)) {
+            if score.is_finite() && (best.len() < N_STARTS || best.last().is_some_and(|worst| item > *worst))
+            {
                 let place = best.partition_point(|other| *other > item);
                 best.insert(place, item);
                 best.truncate(N_STARTS);
