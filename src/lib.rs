@@ -20,4 +20,8 @@ pub mod snapshot;
 
 pub mod query;
 
+pub mod eval;
+
+pub mod build;
+
 pub mod cli;

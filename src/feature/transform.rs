@@ -28,6 +28,12 @@ impl Feature {
         }
     }
 
+    /// Whether `value` is a measurement of this feature: not one outside its transform's domain, which is missing.
+    pub fn defines(&self, value: f64) -> bool {
+        let mut dims = [0.0; 2];
+        !self.transform.takes_vector() && self.forward_scalar(value, &mut dims[..self.n_dims()])
+    }
+
     /// Writes the dimensions of `raw` before standardisation to `out`, of length [`Feature::n_dims`]. `false`, with
     /// `out` untouched, where the value is missing: outside a logarithm's domain, a vector of another length, a zero
     /// vector that should get length 1, or anything not finite.

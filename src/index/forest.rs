@@ -103,7 +103,7 @@ pub(crate) fn build_forest(
         .progress(report)
         .build(&mut transaction);
     match built {
-        Err(arroy::Error::BuildCancelled) => return Err(crate::progress::Cancelled.into()),
+        Err(arroy::Error::BuildCancelled) => cancel.check()?,
         other => other?,
     }
     transaction.commit()?;
