@@ -10,4 +10,6 @@ pub mod track;
 pub mod source;
 pub mod store;
 
+pub mod import;
+
 pub mod cli;
