@@ -1,7 +1,62 @@
-//! `nearfield import`.
-use super::{Context, Failure};
+//! `nearfield import`: files of tracks into the catalogue.
+
+use std::path::PathBuf;
+
+use super::{Context, Failure, StoreFlag, print_json};
+use crate::import::{Destination, Import, Outcome, RejectsPlace};
+use crate::source::columns::Mapping;
+use crate::store::{self, CatalogueStore, StoreLocation};
+
+/// The column names of the public Spotify dumps are recognised; `--map` names all others.
 #[derive(Debug, clap::Args)]
-pub(super) struct ImportArgs {}
-pub(super) fn run(_args: ImportArgs, _context: &Context) -> Result<(), Failure> {
-    Ok(())
+pub(super) struct ImportArgs {
+    /// CSV, TSV, Parquet or NDJSON files, also gzipped
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    store: StoreFlag,
+    /// Read FIELD from COLUMN; repeatable. Fields: id, name, artists, artist_ids, album, album_id, release_date,
+    /// genres, explicit, track_number, disc_number, every audio feature, popularity, release_year, duration_ms,
+    /// value:NAME (any number), vector, vector:NAME (2 to 1024 numbers), ignore
+    #[arg(long = "map", value_name = "COLUMN=FIELD")]
+    mappings: Vec<Mapping>,
+    /// Write refused rows and values here [default: rejects/INPUT.ndjson beside the catalogue]
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Read and check everything, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
+    let location = StoreLocation::parse(&args.store.store).map_err(|error| Failure::Usage(error.to_string()))?;
+    let import = Import::prepare(&args.files, &args.mappings).map_err(|error| match error.is_usage() {
+        true => Failure::Usage(Failure::from(error).to_string()),
+        false => error.into(),
+    })?;
+    let Outcome { report, error } = if args.dry_run {
+        let existing = store::open_existing(&args.store.store)?;
+        let destination = Destination::DryRun(existing.as_deref());
+        import.run(&destination, RejectsPlace::Nowhere, &context.progress, &context.cancel)
+    } else {
+        let store = store::open(&args.store.store)?;
+        let store: &dyn CatalogueStore = &*store;
+        let rejects = match args.rejects {
+            Some(file) => RejectsPlace::File(file),
+            None => RejectsPlace::Directory(location.parent_dir().join("rejects")),
+        };
+        import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel)
+    };
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print!("{report}");
+    }
+    match error {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
 }
