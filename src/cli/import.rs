@@ -32,7 +32,8 @@ pub(super) struct ImportArgs {
 }
 
 pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
-    let location = StoreLocation::parse(&args.store.store).map_err(|error| Failure::Usage(error.to_string()))?;
+    let location =
+        StoreLocation::parse(&args.store.store).map_err(|error| Failure::Usage(error.to_string()))?;
     let import = Import::prepare(&args.files, &args.mappings).map_err(|error| match error.is_usage() {
         true => Failure::Usage(Failure::from(error).to_string()),
         false => error.into(),

@@ -1,7 +1,12 @@
 //! The command line: one file per subcommand; this one parses, dispatches and turns errors into exit codes
 //! (0 done, 1 the work failed, 2 wrong usage).
 
+mod build;
+mod demo;
+mod eval;
+mod export;
 mod import;
+mod inspect;
 
 use std::error::Error;
 use std::fmt;
@@ -24,6 +29,18 @@ struct Cli {
 enum Command {
     /// Read tracks from CSV, TSV, Parquet or NDJSON files into the catalogue
     Import(import::ImportArgs),
+    /// Build the indexes from the catalogue and publish them as a new generation
+    Build(build::BuildArgs),
+    /// Measure recall and latency of a snapshot's engines
+    Eval(eval::EvalArgs),
+    /// Show what a snapshot holds; with --verify, read and check all of it
+    Inspect(inspect::InspectArgs),
+    /// Write a snapshot's vectors and ids for other programs
+    Export(export::ExportArgs),
+    /// Make the generation before the live one live again
+    Rollback(inspect::RollbackArgs),
+    /// Make up a catalogue, build it, serve it
+    Demo(demo::DemoArgs),
 }
 
 /// Where the catalogue lives.
@@ -95,6 +112,12 @@ pub fn main() -> ExitCode {
     }
     let done = match cli.command {
         Command::Import(args) => import::run(args, &context),
+        Command::Build(args) => build::run(args, &context),
+        Command::Eval(args) => eval::run(args, &context),
+        Command::Inspect(args) => inspect::run(args, &context),
+        Command::Export(args) => export::run(args, &context),
+        Command::Rollback(args) => inspect::roll_back(args),
+        Command::Demo(args) => demo::run(args, &context),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

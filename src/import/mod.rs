@@ -94,7 +94,8 @@ impl Import {
         cancel: &CancelToken,
     ) -> Outcome {
         let start = Instant::now();
-        let mut report = ImportReport { dry_run: matches!(destination, Destination::DryRun(_)), ..Default::default() };
+        let mut report =
+            ImportReport { dry_run: matches!(destination, Destination::DryRun(_)), ..Default::default() };
         let n_bytes = self.files.iter().map(|file| file.n_bytes).sum();
         let phase = progress.bytes("importing", n_bytes);
         let mut pipeline = pipeline::Pipeline::new(self, destination, rejects, &phase, cancel, new_run_id());

@@ -58,7 +58,16 @@ impl<'a> Pipeline<'a> {
                 Sink::DryRun { store: *store, seen: HashSet::new(), hasher: RandomState::new() }
             }
         };
-        Self { import, sink, rejects: Rejects::new(rejects), phase, cancel, bytes_done: 0, rows_done: 0, start: Instant::now() }
+        Self {
+            import,
+            sink,
+            rejects: Rejects::new(rejects),
+            phase,
+            cancel,
+            bytes_done: 0,
+            rows_done: 0,
+            start: Instant::now(),
+        }
     }
 
     /// Imports one file; what was done before an error is in the report.
@@ -85,7 +94,10 @@ impl<'a> Pipeline<'a> {
                 }
                 phase.set(*bytes_done + batch.position);
                 let n_rows = *rows_done + batch.rows_read;
-                phase.note(format!("{n_rows} rows, {:.0} rows/s", n_rows as f64 / start.elapsed().as_secs_f64()));
+                phase.note(format!(
+                    "{n_rows} rows, {:.0} rows/s",
+                    n_rows as f64 / start.elapsed().as_secs_f64()
+                ));
             }
             // Without a receiver the parser stops at its next batch.
             drop(receive);

@@ -111,7 +111,14 @@ impl ColumnReport {
 }
 
 impl ImportReport {
-    pub(super) fn add_example(&mut self, file: &Path, line: u64, field: Option<&str>, value: &str, reason: &str) {
+    pub(super) fn add_example(
+        &mut self,
+        file: &Path,
+        line: u64,
+        field: Option<&str>,
+        value: &str,
+        reason: &str,
+    ) {
         if self.examples.len() < MAX_EXAMPLES {
             self.examples.push(Example {
                 file: file.to_owned(),
@@ -147,7 +154,11 @@ impl fmt::Display for ImportReport {
                 .columns
                 .recognised
                 .iter()
-                .map(|(column, field)| if column == field { column.clone() } else { format!("{column} -> {field}") })
+                .map(
+                    |(column, field)| {
+                        if column == field { column.clone() } else { format!("{column} -> {field}") }
+                    },
+                )
                 .collect();
             writeln!(f, "  read:    {}", given.join(", "))?;
             if !file.columns.ignored.is_empty() {
@@ -160,7 +171,10 @@ impl fmt::Display for ImportReport {
         let UpsertCounts { inserted, updated, unchanged, merged } = self.tracks;
         let verb = if self.dry_run { "would be " } else { "" };
         writeln!(f, "{} rows in {:.1} s ({:.0} rows/s)", self.rows_read, self.seconds, self.rows_per_second)?;
-        writeln!(f, "  {inserted} {verb}inserted, {updated} {verb}updated, {unchanged} unchanged, {merged} merged into a track of this import")?;
+        writeln!(
+            f,
+            "  {inserted} {verb}inserted, {updated} {verb}updated, {unchanged} unchanged, {merged} merged into a track of this import"
+        )?;
         writeln!(f, "  {} rejected", self.rejected_rows)?;
         if self.failed_analysis > 0 {
             writeln!(f, "  {} tracks with failed analysis (four values left out)", self.failed_analysis)?;

@@ -18,7 +18,7 @@ pub enum EngineChoice {
 
 impl EngineChoice {
     /// Reads the name of an engine that is among those `built`.
-    pub(super) fn parse(name: &str, built: &[EngineKind]) -> Result<Self, QueryError> {
+    pub fn parse(name: &str, built: &[EngineKind]) -> Result<Self, QueryError> {
         if name == "auto" {
             return Ok(Self::Auto);
         }

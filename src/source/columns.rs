@@ -70,7 +70,10 @@ const KNOWN: &[(Field, &[&str])] = &[
         Field::ReleaseDate,
         &["release_date", "track_album_release_date", "album_release_date", "album.release_date"],
     ),
-    (Field::Genres, &["genres", "genre", "track_genre", "playlist_genre", "playlist_subgenre", "artist_genres"]),
+    (
+        Field::Genres,
+        &["genres", "genre", "track_genre", "playlist_genre", "playlist_subgenre", "artist_genres"],
+    ),
     (Field::Explicit, &["explicit", "is_explicit", "track_explicit"]),
     (Field::TrackNumber, &["track_number"]),
     (Field::DiscNumber, &["disc_number"]),

@@ -91,7 +91,10 @@ impl DelimitedReader {
         let n_columns = self.columns.len();
         let is_row = complete
             && (n_columns == 0 || self.parser.n_fields() == n_columns)
-            && quotes_are_strict(first.iter().chain(more.iter().flat_map(|(_, line)| line)), self.parser.delimiter);
+            && quotes_are_strict(
+                first.iter().chain(more.iter().flat_map(|(_, line)| line)),
+                self.parser.delimiter,
+            );
         if is_row {
             return Ok(Next::Record { line });
         }
@@ -134,7 +137,13 @@ impl RowReader for DelimitedReader {
                 let text = String::from_utf8_lossy(&self.line).trim_end().to_owned();
                 let mut row = serde_json::Map::new();
                 row.insert("(line)".to_owned(), text.clone().into());
-                return Ok(ReadRow::Bad(BadRow { line, field: None, value: text, reason: reason.to_owned(), row }));
+                return Ok(ReadRow::Bad(BadRow {
+                    line,
+                    field: None,
+                    value: text,
+                    reason: reason.to_owned(),
+                    row,
+                }));
             }
             Next::Record { line } => line,
         };
@@ -220,8 +229,11 @@ impl Parser {
                 // An empty input would tell csv-core that the data ends.
                 return false;
             }
-            let (result, n_read, n_written, n_ends) =
-                self.core.read_record(input, &mut self.bytes[self.n_bytes..], &mut self.ends[self.n_fields..]);
+            let (result, n_read, n_written, n_ends) = self.core.read_record(
+                input,
+                &mut self.bytes[self.n_bytes..],
+                &mut self.ends[self.n_fields..],
+            );
             input = &input[n_read..];
             self.n_bytes += n_written;
             self.n_fields += n_ends;
@@ -269,7 +281,9 @@ impl Parser {
     /// The fields as parts of `text`, which is [`Self::bytes`] as text.
     fn fields<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends[..self.n_fields]).map(move |(start, end)| text.get(start..*end).unwrap_or_default())
+        starts
+            .zip(&self.ends[..self.n_fields])
+            .map(move |(start, end)| text.get(start..*end).unwrap_or_default())
     }
 }
 

@@ -72,7 +72,10 @@ fn refused_rows_keep_every_field() {
     let lines = Lines::new(Box::new(&b"id,name\n1,2,3,4\n\xffa,b\n"[..]), b'\n');
     let mut reader = DelimitedReader::open(Path::new("test.csv"), lines, b',', false).unwrap();
     let ReadRow::Bad(bad) = reader.read().unwrap() else { panic!("accepted") };
-    assert_eq!(serde_json::json!(bad.row), serde_json::json!({"id": "1", "name": "2", "(further fields)": ["3", "4"]}));
+    assert_eq!(
+        serde_json::json!(bad.row),
+        serde_json::json!({"id": "1", "name": "2", "(further fields)": ["3", "4"]})
+    );
     let ReadRow::Bad(bad) = reader.read().unwrap() else { panic!("accepted") };
     assert_eq!((bad.field.as_deref(), bad.reason.as_str(), bad.line), (Some("id"), "not UTF-8 text", 3));
     assert_eq!(serde_json::json!(bad.row), serde_json::json!({"id": "\u{fffd}a", "name": "b"}));
@@ -97,5 +100,8 @@ fn many_and_long_fields_fit() {
 
 #[test]
 fn columns_get_names_of_their_own() {
-    assert_eq!(unique_names([" id ", "", "id", "x", "id"].into_iter()), ["id", "column_2", "id.1", "x", "id.2"]);
+    assert_eq!(
+        unique_names([" id ", "", "id", "x", "id"].into_iter()),
+        ["id", "column_2", "id.1", "x", "id.2"]
+    );
 }

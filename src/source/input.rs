@@ -30,7 +30,8 @@ pub(super) fn open(path: &Path) -> Result<Source, SourceError> {
     let magic = read_start(&mut file, 8).map_err(failed)?;
     refuse_unsupported(path, &magic)?;
     let gzip = magic.starts_with(GZIP_MAGIC);
-    let counted = |file| BufReader::with_capacity(1 << 18, Counted { inner: file, position: position.clone() });
+    let counted =
+        |file| BufReader::with_capacity(1 << 18, Counted { inner: file, position: position.clone() });
     let (mut input, is_parquet): (Box<dyn BufRead>, bool) = if gzip {
         let unzip = MultiGzDecoder::new(counted(file));
         let mut input = BufReader::with_capacity(1 << 18, unzip);
@@ -39,7 +40,12 @@ pub(super) fn open(path: &Path) -> Result<Source, SourceError> {
         (Box::new(input), is_parquet)
     } else if magic.starts_with(PARQUET_MAGIC) {
         let rows = ParquetReader::open(path, file, position.clone(), metadata.len())?;
-        return Ok(Source { format: Format::Parquet, n_bytes: metadata.len(), position, rows: Box::new(rows) });
+        return Ok(Source {
+            format: Format::Parquet,
+            n_bytes: metadata.len(),
+            position,
+            rows: Box::new(rows),
+        });
     } else {
         (Box::new(counted(file)), false)
     };

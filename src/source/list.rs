@@ -37,7 +37,8 @@ pub fn artists(cell: &Cell<'_>, split_commas: bool) -> Parsed<Vec<String>> {
 /// Genre tags: a Python or JSON list, else separated by `|`, `;` or commas, whichever comes first in this order.
 pub fn genres(cell: &Cell<'_>) -> Parsed<Vec<String>> {
     let tags = list(cell, |text| {
-        let separator = ['|', ';', ','].into_iter().find(|separator| text.contains(*separator)).unwrap_or('|');
+        let separator =
+            ['|', ';', ','].into_iter().find(|separator| text.contains(*separator)).unwrap_or('|');
         text.split(separator).map(str::to_owned).collect()
     });
     match tags {
@@ -120,7 +121,8 @@ fn split_at_commas(text: &str) -> Vec<String> {
         let rest = &text[at..];
         let at_name_start = text[start..at].trim().is_empty();
         let whole = NAMES_WITH_COMMA.iter().find(|name| {
-            at_name_start && rest.strip_prefix(**name).is_some_and(|after| after.is_empty() || after.starts_with(','))
+            at_name_start
+                && rest.strip_prefix(**name).is_some_and(|after| after.is_empty() || after.starts_with(','))
         });
         if let Some(name) = whole {
             at += name.len();
@@ -140,7 +142,8 @@ fn split_at_commas(text: &str) -> Vec<String> {
 
 /// Whether a comma between `before` and `after` separates two names.
 fn separates(before: &str, after: &str) -> bool {
-    let digits = before.ends_with(|c: char| c.is_ascii_digit()) && after.starts_with(|c: char| c.is_ascii_digit());
+    let digits =
+        before.ends_with(|c: char| c.is_ascii_digit()) && after.starts_with(|c: char| c.is_ascii_digit());
     let next = after.trim_start();
     let belongs = ["Jr.", "Sr.", "Jr", "Sr"].iter().any(|suffix| {
         next.strip_prefix(suffix).is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with(','))
@@ -273,7 +276,10 @@ mod tests {
     fn artists_in_three_notations() {
         assert_eq!(names("['A', 'B']", true), "A/B");
         assert_eq!(names("Ingrid Michaelson;ZAYN", true), "Ingrid Michaelson/ZAYN");
-        assert_eq!(names("Frank Ocean;JAY-Z;Tyler, The Creator", true), "Frank Ocean/JAY-Z/Tyler, The Creator");
+        assert_eq!(
+            names("Frank Ocean;JAY-Z;Tyler, The Creator", true),
+            "Frank Ocean/JAY-Z/Tyler, The Creator"
+        );
         assert_eq!(names("DMX, Sisqo", true), "DMX/Sisqo");
         assert_eq!(names("Queen,David Bowie", true), "Queen/David Bowie");
         assert_eq!(names("DMX, Sisqo", false), "DMX, Sisqo");
@@ -285,7 +291,8 @@ mod tests {
 
     #[test]
     fn commas_that_belong_to_a_name_stay() {
-        for name in ["10,000 Maniacs", "Earth, Wind & Fire", "Ray Parker, Jr.", "Sarah, the Illstrumentalist"] {
+        for name in ["10,000 Maniacs", "Earth, Wind & Fire", "Ray Parker, Jr.", "Sarah, the Illstrumentalist"]
+        {
             assert_eq!(names(name, true), name);
         }
         assert_eq!(names("A, Tyler, The Creator, B", true), "A/Tyler, The Creator/B");
@@ -309,7 +316,8 @@ mod tests {
     #[test]
     fn vectors_in_every_notation() {
         let numbers = vec![0.5, -1.0, 2.0];
-        for text in ["[0.5, -1, 2]", "0.5 -1 2", "0.5,-1,2", "[0.5 -1.\n 2. ]", "(0.5; -1; 2)", "0.5, -1, 2,"] {
+        for text in ["[0.5, -1, 2]", "0.5 -1 2", "0.5,-1,2", "[0.5 -1.\n 2. ]", "(0.5; -1; 2)", "0.5, -1, 2,"]
+        {
             assert_eq!(vector(&Cell::Text(text.into())), Parsed::Value(numbers.clone()), "{text}");
         }
         let list = Cell::List(vec![Cell::Float(0.5), Cell::Int(-1), Cell::Text("2".into())]);

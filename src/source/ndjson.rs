@@ -31,13 +31,8 @@ pub(super) struct NdjsonReader {
 impl NdjsonReader {
     /// Looks at the first lines for their columns.
     pub(super) fn open(path: &Path, lines: Lines, gzip: bool) -> Result<Self, SourceError> {
-        let mut reader = Self {
-            path: path.to_owned(),
-            gzip,
-            lines,
-            line: Vec::new(),
-            columns: Columns::default(),
-        };
+        let mut reader =
+            Self { path: path.to_owned(), gzip, lines, line: Vec::new(), columns: Columns::default() };
         let mut sample = Vec::new();
         let mut n_bytes = 0;
         while sample.len() < SAMPLE_LINES && n_bytes < SAMPLE_BYTES {
@@ -132,7 +127,9 @@ impl Columns {
         for (key, value) in object {
             let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
             let fits = match value {
-                Value::Object(inner) if depth < MAX_DEPTH => self.flatten_into(inner, &name, depth + 1, cells),
+                Value::Object(inner) if depth < MAX_DEPTH => {
+                    self.flatten_into(inner, &name, depth + 1, cells)
+                }
                 Value::Array(items) if is_list_of_objects(&items) => ["name", "id"].iter().all(|part| {
                     let parts: Vec<_> = items.iter().filter_map(|item| item.get(part)).cloned().collect();
                     parts.is_empty() || self.set(format!("{name}.{part}"), cell(Value::Array(parts)), cells)
@@ -209,7 +206,9 @@ mod tests {
     #[test]
     fn nested_objects_are_flattened() {
         assert_eq!(
-            rows(r#"{"id":"a","audio_features":{"energy":0.5},"artists":[{"name":"A","id":"1"},{"name":"B","id":"2"}]}"#),
+            rows(
+                r#"{"id":"a","audio_features":{"energy":0.5},"artists":[{"name":"A","id":"1"},{"name":"B","id":"2"}]}"#
+            ),
             [r#"1: {"artists.id":["1","2"],"artists.name":["A","B"],"audio_features.energy":0.5,"id":"a"}"#]
         );
     }

@@ -30,12 +30,18 @@ pub(super) struct ParquetReader {
 
 impl ParquetReader {
     /// Reads the file's metadata. `n_bytes` is what `position` counts up to.
-    pub(super) fn open(path: &Path, file: File, position: Position, n_bytes: u64) -> Result<Self, SourceError> {
+    pub(super) fn open(
+        path: &Path,
+        file: File,
+        position: Position,
+        n_bytes: u64,
+    ) -> Result<Self, SourceError> {
         let damaged = |reason| SourceError::Parquet { path: path.to_owned(), row: None, reason };
         let opened = guarded(|| {
             let reader = SerializedFileReader::new(file)?;
             let metadata = reader.metadata().file_metadata();
-            let names: Vec<_> = metadata.schema().get_fields().iter().map(|field| column_names(field)).collect();
+            let names: Vec<_> =
+                metadata.schema().get_fields().iter().map(|field| column_names(field)).collect();
             let n_rows = u64::try_from(metadata.num_rows()).unwrap_or(0);
             Ok((names, n_rows, RowIter::from_file_into(Box::new(reader))))
         });
@@ -51,11 +57,8 @@ impl RowReader for ParquetReader {
         let rows = &mut self.rows;
         let next = guarded(|| rows.next().transpose());
         self.row_number += 1;
-        let damaged = |reason| SourceError::Parquet {
-            path: self.path.clone(),
-            row: Some(self.row_number),
-            reason,
-        };
+        let damaged =
+            |reason| SourceError::Parquet { path: self.path.clone(), row: Some(self.row_number), reason };
         let Some(row) = next.map_err(damaged)? else {
             // Row groups can hold fewer rows than the file promises.
             if self.row_number <= self.n_rows {
@@ -73,7 +76,8 @@ impl RowReader for ParquetReader {
                 field => cells.push(cell(field)),
             }
         }
-        self.position.set((self.n_bytes as f64 * (self.row_number as f64 / self.n_rows.max(1) as f64)) as u64);
+        self.position
+            .set((self.n_bytes as f64 * (self.row_number as f64 / self.n_rows.max(1) as f64)) as u64);
         Ok(ReadRow::Row(RawRow { line: self.row_number, columns: &self.columns, cells }))
     }
 

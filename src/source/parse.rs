@@ -150,7 +150,9 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for (text, expected) in [("0.5", 0.5), (" -7.25 ", -7.25), ("1.01e-06", 1.01e-6), ("4", 4.0), ("-0", 0.0)] {
+        for (text, expected) in
+            [("0.5", 0.5), (" -7.25 ", -7.25), ("1.01e-06", 1.01e-6), ("4", 4.0), ("-0", 0.0)]
+        {
             assert_eq!(number(&cell(text)), Parsed::Value(expected), "{text}");
         }
         for text in ["", " ", "NaN", "nan", "inf", "-Infinity", "null", "None", "NA", "N/A", "1e999", "\\N"] {
@@ -168,7 +170,8 @@ mod tests {
         assert_eq!(count(&cell("3.0")), Parsed::Value(3));
         assert!(matches!(count(&cell("-1")), Parsed::Bad(_)));
         assert!(matches!(count(&cell("1.5")), Parsed::Bad(_)));
-        for (text, expected) in [("True", true), ("False", false), ("1", true), ("0", false), ("0.0", false)] {
+        for (text, expected) in [("True", true), ("False", false), ("1", true), ("0", false), ("0.0", false)]
+        {
             assert_eq!(truth(&cell(text)), Parsed::Value(expected), "{text}");
         }
         assert_eq!(truth(&cell("")), Parsed::Missing);
@@ -195,7 +198,9 @@ mod tests {
         ] {
             assert_eq!(date(&cell(text)), Parsed::Value((expected.0.to_owned(), expected.1)), "{text}");
         }
-        for text in ["0000", "0000-00-00", "14.06.2019", "2019-13", "2019-1", "19", "2019-06-14-1", "20190", "é"] {
+        for text in
+            ["0000", "0000-00-00", "14.06.2019", "2019-13", "2019-1", "19", "2019-06-14-1", "20190", "é"]
+        {
             assert!(matches!(date(&cell(text)), Parsed::Bad(_)), "{text}");
         }
         assert_eq!(date(&cell("NaN")), Parsed::Missing);

@@ -199,7 +199,6 @@ fn out_of_range(track: &Track) -> Vec<&'static str> {
     NOMINAL.iter().filter_map(outside).collect()
 }
 
-
 #[cfg(test)]
 #[path = "row_tests.rs"]
 mod tests;
