@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::Notify;
 
 /// Why work ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +21,14 @@ pub enum Cancelled {
 /// A request to stop, shared by whoever asks and whoever works. Cheap to clone and to check.
 #[derive(Clone, Debug, Default)]
 pub struct CancelToken {
-    asked: Arc<AtomicBool>,
+    asked: Arc<Asked>,
     deadline: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    to_stop: AtomicBool,
+    wake: Notify,
 }
 
 impl CancelToken {
@@ -37,7 +44,17 @@ impl CancelToken {
 
     /// Asks the work to stop at its next check.
     pub fn cancel(&self) {
-        self.asked.store(true, Ordering::Relaxed);
+        self.asked.to_stop.store(true, Ordering::Release);
+        self.asked.wake.notify_waiters();
+    }
+
+    /// Ends once the work was asked to stop; at once if it already was. A time limit does not end it.
+    pub async fn asked(&self) {
+        // Made before the flag is looked at, so that a request between the two is not missed.
+        let woken = self.asked.wake.notified();
+        if !self.asked.to_stop.load(Ordering::Acquire) {
+            woken.await;
+        }
     }
 
     /// Whether the work has to stop.
@@ -47,7 +64,7 @@ impl CancelToken {
 
     /// An error once the work has to stop, for use with `?`.
     pub fn check(&self) -> Result<(), Cancelled> {
-        if self.asked.load(Ordering::Relaxed) {
+        if self.asked.to_stop.load(Ordering::Acquire) {
             Err(Cancelled::Asked)
         } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             Err(Cancelled::OutOfTime)

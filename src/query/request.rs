@@ -87,6 +87,13 @@ pub struct Filters {
     pub features: BTreeMap<String, Bounds>,
 }
 
+impl Filters {
+    /// Whether there is anything to filter by.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Inclusive bounds, either of which may be absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -17,12 +17,32 @@ use super::request::SimilarRequest;
 /// Answers `request` from `snapshot`.
 pub fn similar(snapshot: &Snapshot, request: &SimilarRequest) -> Result<Answer, QueryError> {
     let started = Instant::now();
-    let prepared = Prepared::new(snapshot, request)?;
-    let (plan, hits) = prepared.run(snapshot)?;
-    Answer::new(snapshot, &prepared, plan, &hits, started)
+    Prepared::new(snapshot, request)?.answer(snapshot, started)
 }
 
+/// What a result costs beside finding it, in microseconds: its record is read and decoded.
+const RESULT_US: f64 = 2.0;
+/// What an explanation adds to that.
+const EXPLANATION_US: f64 = 6.0;
+
 impl Prepared {
+    /// The answer; `started` is when the request came in. `snapshot` must be the one this was prepared for.
+    pub fn answer(&self, snapshot: &Snapshot, started: Instant) -> Result<Answer, QueryError> {
+        let (plan, hits) = self.run(snapshot)?;
+        Answer::new(snapshot, self, plan, &hits, started)
+    }
+
+    /// About how many microseconds [`Self::answer`] will take, so that a server can keep its threads responsive;
+    /// infinite where that cannot be foreseen.
+    pub fn estimated_us(&self, snapshot: &Snapshot) -> f64 {
+        if self.diversity > 0.0 || self.max_per_artist.is_some() {
+            return f64::INFINITY;
+        }
+        let result_us = RESULT_US + if self.explain { EXPLANATION_US } else { 0.0 };
+        let n_results = self.k.min(snapshot.items().len());
+        self.plan(snapshot, self.k).estimated_us + n_results as f64 * result_us
+    }
+
     /// Which engine, how hard, and why, for the best `k`.
     pub fn plan(&self, snapshot: &Snapshot, k: usize) -> Plan {
         let distance = distance_from_build(snapshot.schema(), &self.feature_weights);
