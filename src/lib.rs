@@ -32,4 +32,7 @@ pub mod eval;
 
 pub mod build;
 
+pub mod config;
+pub mod http;
+
 pub mod cli;

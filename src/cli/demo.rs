@@ -1,6 +1,7 @@
 //! `nearfield demo`: the main job on a catalogue that needs no data of yours.
 
 use super::build::{BuildFlags, build_from};
+use super::serve::{self, ServerFlags};
 use super::{Context, Failure, SnapshotFlags, StoreFlag};
 use crate::demo;
 use crate::feature::Schema;
@@ -20,6 +21,8 @@ pub(super) struct DemoArgs {
     /// Tracks to make up
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
     tracks: u32,
+    #[command(flatten)]
+    server: ServerFlags,
     /// Stop after the build
     #[arg(long)]
     no_serve: bool,
@@ -48,6 +51,10 @@ const BATCH: usize = 10_000;
 
 pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     let options = args.options.options()?;
+    if !args.no_serve {
+        // Found out now rather than after the build.
+        drop(serve::listen(&args.server, context)?);
+    }
     let store_flag = StoreFlag { store: args.store.store };
     let snapshot = SnapshotFlags { indexes: args.snapshot.indexes, name: args.snapshot.name };
     let first = fill(&store_flag.store, args.tracks as usize, options.seed, context)?;
@@ -56,10 +63,15 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     drop(store);
     eprintln!("{report}");
     println!("built {} made-up tracks in {:.1} s", report.n_items, report.seconds["total"]);
-    println!(
-        "try: curl -s http://127.0.0.1:8080/api/v1/similar -d '{{\"seeds\": [\"{first}\"], \"weights\": {{\"energy\": 2}}, \"k\": 5, \"explain\": true}}'"
-    );
-    Ok(())
+    if args.no_serve {
+        return Ok(());
+    }
+    let listener = serve::listen(&args.server, context)?;
+    serve::serve_snapshot(listener, &snapshot, &args.server, context, |url| {
+        println!(
+            "try: curl -s {url}/api/v1/similar -d '{{\"seeds\": [\"{first}\"], \"weights\": {{\"energy\": 2}}, \"k\": 5, \"explain\": true}}'"
+        );
+    })
 }
 
 /// Writes the made-up tracks and returns the id of the most popular one.

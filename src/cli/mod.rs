@@ -7,20 +7,37 @@ mod eval;
 mod export;
 mod import;
 mod inspect;
+mod serve;
 
 use std::error::Error;
 use std::fmt;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
+use crate::config::{self, ConfigFile, Secret};
 use crate::progress::{CancelToken, Progress};
 
 /// A self-hosted similarity server for music tracks.
 #[derive(Debug, Parser)]
 #[command(name = "nearfield", version, max_term_width = 110)]
 struct Cli {
+    /// Settings; flags and environment win over them [default: nearfield.toml, where it exists]
+    // Read by `ConfigFile::find` before clap parses.
+    #[arg(long, global = true, value_name = "FILE", env = config::CONFIG_VARIABLE)]
+    config: Option<PathBuf>,
+    /// What is logged on standard error: error, warn, info, debug, trace, or a filter like `nearfield=debug,warn`
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "NEARFIELD_LOG",
+        default_value = "warn,nearfield=info"
+    )]
+    log: String,
     #[command(subcommand)]
     command: Command,
 }
@@ -39,6 +56,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Make the generation before the live one live again
     Rollback(inspect::RollbackArgs),
+    /// Answer queries over HTTP
+    Serve(serve::ServeArgs),
     /// Make up a catalogue, build it, serve it
     Demo(demo::DemoArgs),
 }
@@ -68,6 +87,8 @@ pub(crate) struct Context {
     pub progress: Progress,
     /// Set on Ctrl-C and SIGTERM.
     pub cancel: CancelToken,
+    /// Protects administration, where one is set.
+    pub secret_token: Option<Secret>,
 }
 
 /// How a subcommand ends when it does not succeed.
@@ -104,28 +125,55 @@ impl fmt::Display for Failure {
 
 /// Parses the arguments of this process and runs what they ask for.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let context = Context { progress: Progress::stderr(), cancel: CancelToken::new() };
-    let on_signal = context.cancel.clone();
-    if let Err(error) = ctrlc::set_handler(move || on_signal.cancel()) {
-        eprintln!("warning: Ctrl-C will not stop cleanly: {error}");
-    }
-    let done = match cli.command {
-        Command::Import(args) => import::run(args, &context),
-        Command::Build(args) => build::run(args, &context),
-        Command::Eval(args) => eval::run(args, &context),
-        Command::Inspect(args) => inspect::run(args, &context),
-        Command::Export(args) => export::run(args, &context),
-        Command::Rollback(args) => inspect::roll_back(args),
-        Command::Demo(args) => demo::run(args, &context),
-    };
-    match done {
+    match parse().and_then(|(cli, file)| run(cli, &file)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }
+}
+
+/// Reads `.env`, the configuration file and the arguments; wrong arguments and `--help` end the process here.
+fn parse() -> Result<(Cli, ConfigFile), Failure> {
+    let usage = |error: config::ConfigError| Failure::Usage(error.to_string());
+    config::load_dot_env().map_err(usage)?;
+    let file = ConfigFile::find(std::env::args_os().skip(1)).map_err(usage)?;
+    let matches = file.as_defaults(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Ok((cli, file))
+}
+
+fn run(cli: Cli, file: &ConfigFile) -> Result<(), Failure> {
+    start_logging(&cli.log)?;
+    let context = Context {
+        progress: Progress::stderr(),
+        cancel: CancelToken::new(),
+        secret_token: file.secret_token(),
+    };
+    let on_signal = context.cancel.clone();
+    if let Err(error) = ctrlc::set_handler(move || on_signal.cancel()) {
+        tracing::warn!("Ctrl-C will not stop cleanly: {error}");
+    }
+    match cli.command {
+        Command::Import(args) => import::run(args, &context),
+        Command::Build(args) => build::run(args, &context),
+        Command::Eval(args) => eval::run(args, &context),
+        Command::Inspect(args) => inspect::run(args, &context),
+        Command::Export(args) => export::run(args, &context),
+        Command::Rollback(args) => inspect::roll_back(args),
+        Command::Serve(args) => serve::run(args, &context),
+        Command::Demo(args) => demo::run(args, &context),
+    }
+}
+
+/// Logs to standard error; standard output belongs to results.
+fn start_logging(filter: &str) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Failure::Usage(format!("--log {filter:?} is no filter: {error}")))?;
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    Ok(())
 }
 
 /// Prints one machine-readable object on standard output.

@@ -1,0 +1,197 @@
+//! `nearfield serve`.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web;
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use crate::config::{BODY_BYTES, K, Secret, TIMEOUT_SECONDS, TOKEN_VARIABLE, WORKERS};
+use crate::http::{self, Settings, State};
+use crate::snapshot::Snapshot;
+
+use super::{Context, Failure, SnapshotFlags};
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    snapshot: SnapshotFlags,
+    #[command(flatten)]
+    server: ServerFlags,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub(crate) struct ServerFlags {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", env = "NEARFIELD_BIND", default_value = "127.0.0.1:8080")]
+    pub bind: String,
+    /// Listen on a public address although no SECRET_TOKEN is set
+    #[arg(long, env = "NEARFIELD_INSECURE", value_parser = BoolishValueParser::new())]
+    pub insecure: bool,
+    /// The largest `k` of a query
+    #[arg(long, value_name = "N", env = "NEARFIELD_MAX_K", default_value = "1000000",
+        value_parser = clap::value_parser!(u64).range(K))]
+    pub max_k: u64,
+    /// The largest body of a request, in bytes
+    #[arg(long, value_name = "BYTES", env = "NEARFIELD_MAX_BODY_BYTES", default_value = "4194304",
+        value_parser = clap::value_parser!(u64).range(BODY_BYTES))]
+    pub max_body_bytes: u64,
+    /// Threads that serve requests; 0 for as many as there are cores
+    #[arg(long, value_name = "N", env = "NEARFIELD_WORKERS", default_value = "0",
+        value_parser = clap::value_parser!(u64).range(WORKERS))]
+    pub workers: u64,
+    /// How long a client may take to send the head of a request, and as long again for its body
+    #[arg(long, value_name = "SECONDS", env = "NEARFIELD_REQUEST_TIMEOUT_SECONDS", default_value = "10",
+        value_parser = clap::value_parser!(u64).range(TIMEOUT_SECONDS))]
+    pub request_timeout_seconds: u64,
+    /// How long an idle connection stays open
+    #[arg(long, value_name = "SECONDS", env = "NEARFIELD_KEEP_ALIVE_SECONDS", default_value = "60",
+        value_parser = clap::value_parser!(u64).range(TIMEOUT_SECONDS))]
+    pub keep_alive_seconds: u64,
+    /// How long running requests may take once the server was asked to stop
+    #[arg(long, value_name = "SECONDS", env = "NEARFIELD_SHUTDOWN_TIMEOUT_SECONDS", default_value = "30",
+        value_parser = clap::value_parser!(u64).range(TIMEOUT_SECONDS))]
+    pub shutdown_timeout_seconds: u64,
+}
+
+impl ServerFlags {
+    fn settings(&self) -> Settings {
+        Settings {
+            max_k: self.max_k as usize,
+            max_body_bytes: self.max_body_bytes as usize,
+            workers: self.workers as usize,
+            request_timeout: Duration::from_secs(self.request_timeout_seconds),
+            keep_alive: Duration::from_secs(self.keep_alive_seconds),
+            shutdown_timeout: Duration::from_secs(self.shutdown_timeout_seconds),
+        }
+    }
+}
+
+/// Why the server cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {bind}: {}", self.advice())]
+struct ListenError {
+    bind: String,
+    cause: std::io::Error,
+}
+
+impl ListenError {
+    fn advice(&self) -> String {
+        match self.cause.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "address already in use; stop what is listening there, or choose another with --bind".into()
+            }
+            std::io::ErrorKind::AddrNotAvailable => {
+                "this machine has no such address; choose another with --bind".into()
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "permission denied; ports below 1024 need privileges, choose another with --bind".into()
+            }
+            _ => self.cause.to_string(),
+        }
+    }
+}
+
+pub(super) fn run(args: ServeArgs, context: &Context) -> Result<(), Failure> {
+    let listener = listen(&args.server, context)?;
+    serve_snapshot(listener, &args.snapshot, &args.server, context, |_| {})
+}
+
+/// Begins to listen on the address that the flags name, if that is allowed.
+pub(crate) fn listen(flags: &ServerFlags, context: &Context) -> Result<TcpListener, Failure> {
+    let addresses = allowed_addresses(&flags.bind, flags.insecure, context.secret_token.as_ref())?;
+    Ok(TcpListener::bind(&addresses[..]).map_err(|cause| ListenError { bind: flags.bind.clone(), cause })?)
+}
+
+/// Serves the live generation of a snapshot until the context is cancelled. `announce` is called with the server's URL
+/// once it was printed.
+pub(crate) fn serve_snapshot(
+    listener: TcpListener,
+    which: &SnapshotFlags,
+    flags: &ServerFlags,
+    context: &Context,
+    announce: impl FnOnce(&str),
+) -> Result<(), Failure> {
+    let snapshot = Snapshot::open(&which.indexes, &which.name, None)?;
+    let manifest = snapshot.manifest();
+    let (n_items, generation) = (manifest.n_items, &manifest.generation);
+    tracing::info!("serving {n_items} tracks of snapshot {}, generation {generation}", which.name);
+    let url = format!("http://{}", listener.local_addr()?);
+    let state = web::Data::new(State::new(snapshot, &which.indexes, flags.settings()));
+    verify_in_background(&state);
+    println!("listening on {url}");
+    std::io::stdout().flush()?;
+    announce(&url);
+    http::run(listener, state, context.cancel.clone())?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The addresses that `bind` names, if they may be listened on.
+fn allowed_addresses(bind: &str, insecure: bool, token: Option<&Secret>) -> Result<Vec<SocketAddr>, Failure> {
+    let wrong = |why: String| {
+        Failure::Usage(format!(
+            "`{bind}` is no address to listen on: {why}; expected HOST:PORT such as 127.0.0.1:8080"
+        ))
+    };
+    let addresses: Vec<SocketAddr> =
+        bind.to_socket_addrs().map_err(|error| wrong(error.to_string()))?.collect();
+    if addresses.is_empty() {
+        return Err(wrong("it leads nowhere".into()));
+    }
+    let public = addresses.iter().find(|address| !address.ip().is_loopback());
+    match public {
+        Some(address) if !insecure && token.is_none() => Err(Failure::Usage(format!(
+            "{address} can be reached from other machines, and no {TOKEN_VARIABLE} is set: set one in the environment \
+             (openssl rand -hex 32 makes one), listen on 127.0.0.1, or give --insecure to serve everybody"
+        ))),
+        _ => Ok(addresses),
+    }
+}
+
+/// Reads every file once while queries are already served; the result shows in the log, `/readyz` and `/metrics`.
+fn verify_in_background(state: &web::Data<State>) {
+    let served = state.served();
+    let verify = {
+        let served = Arc::clone(&served);
+        move || served.verify()
+    };
+    if let Err(error) = std::thread::Builder::new().name("verify".into()).spawn(verify) {
+        tracing::warn!("the snapshot will not be verified: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(bind: &str) -> String {
+        match allowed_addresses(bind, false, None) {
+            Err(Failure::Usage(text)) => text,
+            other => panic!("{bind}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn public_addresses_need_a_token_or_courage() {
+        for bind in ["127.0.0.1:0", "127.3.2.1:80", "[::1]:8080"] {
+            assert!(allowed_addresses(bind, false, None).is_ok(), "{bind}");
+        }
+        for bind in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
+            assert!(refusal(bind).contains("SECRET_TOKEN"), "{bind}");
+            assert!(allowed_addresses(bind, true, None).is_ok(), "{bind}");
+            assert!(allowed_addresses(bind, false, Secret::new("s").as_ref()).is_ok(), "{bind}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for bind in ["8080", "127.0.0.1", "127.0.0.1:99999", ""] {
+            assert!(refusal(bind).contains("HOST:PORT"), "{bind}");
+        }
+    }
+}

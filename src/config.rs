@@ -1,0 +1,314 @@
+//! Where settings come from: flags, then the environment (also from `.env`), then `nearfield.toml`, then defaults.
+//!
+//! Flags, environment and defaults are clap's business ([`crate::cli`]); this module reads the two files. `.env` goes
+//! into the environment, where it changes nothing that is set already; a value of `nearfield.toml` replaces the default
+//! of the flag with the same variable: `max_k` belongs to `NEARFIELD_MAX_K`. docs/configuration.md lists every key.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::query::MAX_K;
+
+/// Read from the working directory, where it exists.
+pub const CONFIG_FILE: &str = "nearfield.toml";
+/// Read from the working directory into the environment, where it exists.
+pub const DOT_ENV_FILE: &str = ".env";
+/// Names another [`CONFIG_FILE`].
+pub const CONFIG_VARIABLE: &str = "NEARFIELD_CONFIG";
+/// Holds the token that protects administration.
+pub const TOKEN_VARIABLE: &str = "SECRET_TOKEN";
+
+/// What `max_body_bytes` may be.
+pub const BODY_BYTES: RangeInclusive<u64> = 1_024..=1 << 30;
+/// What `max_k` may be.
+pub const K: RangeInclusive<u64> = 1..=MAX_K as u64;
+/// What `workers` may be.
+pub const WORKERS: RangeInclusive<u64> = 0..=1_024;
+/// What a timeout may be.
+pub const TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=3_600;
+
+/// Why a file of settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The operating system refused.
+    #[error("cannot read {}: {cause}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// `.env` is not a list of `NAME=value`.
+    #[error("{} is not valid: {cause}; expected lines like NAME=value", path.display())]
+    DotEnv {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong where.
+        cause: dotenvy::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong type.
+    #[error("{} is not valid: {cause}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong where.
+        cause: Box<toml::de::Error>,
+    },
+    /// A number outside its range.
+    #[error("{}: `{key}` is {got}; expected {} to {}", path.display(), expected.start(), expected.end())]
+    Number {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        got: u64,
+        /// What is possible.
+        expected: RangeInclusive<u64>,
+    },
+}
+
+/// A secret: never printed, not even by `Debug`. Equality is not constant-time; use it in tests only.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret in `text`, or `None` where it is blank: an empty variable must not count as a token.
+    pub fn new(text: impl Into<String>) -> Option<Self> {
+        let text = text.into();
+        (!text.trim().is_empty()).then_some(Self(text))
+    }
+
+    /// The secret itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(...)")
+    }
+}
+
+/// What `nearfield.toml` says. Every key is optional; an unknown one is an error.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// The catalogue.
+    pub store: Option<String>,
+    /// The directory of built snapshots.
+    pub indexes: Option<String>,
+    /// The snapshot in use.
+    pub name: Option<String>,
+    /// What is logged.
+    pub log: Option<String>,
+    /// The address to listen on.
+    pub bind: Option<String>,
+    /// Whether a public address may do without a token.
+    pub insecure: Option<bool>,
+    /// Protects administration.
+    pub secret_token: Option<Secret>,
+    /// The largest body of a request.
+    pub max_body_bytes: Option<u64>,
+    /// The largest `k` of a query.
+    pub max_k: Option<u64>,
+    /// Threads that serve requests; 0 for as many as there are cores.
+    pub workers: Option<u64>,
+    /// How long a client may take to send a request.
+    pub request_timeout_seconds: Option<u64>,
+    /// How long an idle connection stays open.
+    pub keep_alive_seconds: Option<u64>,
+    /// How long running requests may take once the server was asked to stop.
+    pub shutdown_timeout_seconds: Option<u64>,
+}
+
+impl ConfigFile {
+    /// Reads the file that `arguments` (of the process) or the environment names, or [`CONFIG_FILE`] if it exists.
+    pub fn find(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
+        let named = requested(arguments).or_else(|| std::env::var_os(CONFIG_VARIABLE));
+        match named.filter(|path| !path.is_empty()) {
+            Some(path) => Self::read(Path::new(&path)),
+            None => match Self::read(Path::new(CONFIG_FILE)) {
+                Err(ConfigError::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
+                    Ok(Self::default())
+                }
+                read => read,
+            },
+        }
+    }
+
+    /// Reads and checks the file at `path`.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
+        Self::parse(&text, path)
+    }
+
+    /// Parses and checks settings; `path` is for messages only.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let file: Self = toml::from_str(text)
+            .map_err(|cause| ConfigError::Parse { path: path.to_owned(), cause: Box::new(cause) })?;
+        let numbers = [
+            ("max_body_bytes", file.max_body_bytes, BODY_BYTES),
+            ("max_k", file.max_k, K),
+            ("workers", file.workers, WORKERS),
+            ("request_timeout_seconds", file.request_timeout_seconds, TIMEOUT_SECONDS),
+            ("keep_alive_seconds", file.keep_alive_seconds, TIMEOUT_SECONDS),
+            ("shutdown_timeout_seconds", file.shutdown_timeout_seconds, TIMEOUT_SECONDS),
+        ];
+        for (key, value, expected) in numbers {
+            if let Some(got) = value.filter(|value| !expected.contains(value)) {
+                return Err(ConfigError::Number { path: path.to_owned(), key, got, expected });
+            }
+        }
+        Ok(file)
+    }
+
+    /// Makes the file's values the defaults of the flags they belong to, in every subcommand that has them.
+    pub fn as_defaults(&self, command: clap::Command) -> clap::Command {
+        let values = self.by_variable();
+        let with_default = |arg: clap::Arg| {
+            let value = values.iter().find(|(variable, _)| arg.get_env() == Some(OsStr::new(variable)));
+            match value {
+                Some((_, value)) => arg.default_value(value.clone()),
+                None => arg,
+            }
+        };
+        command.mut_args(with_default).mut_subcommands(|subcommand| subcommand.mut_args(with_default))
+    }
+
+    /// The token: of the environment, else of the file.
+    pub fn secret_token(&self) -> Option<Secret> {
+        let token = std::env::var(TOKEN_VARIABLE).ok().and_then(Secret::new);
+        token.or_else(|| Secret::new(self.secret_token.as_ref()?.reveal()))
+    }
+
+    /// What is set, under the name of its environment variable.
+    fn by_variable(&self) -> Vec<(&'static str, String)> {
+        let text = |value: &Option<String>| value.clone();
+        let number = |value: Option<u64>| value.map(|value| value.to_string());
+        let all = [
+            ("NEARFIELD_STORE", text(&self.store)),
+            ("NEARFIELD_INDEXES", text(&self.indexes)),
+            ("NEARFIELD_NAME", text(&self.name)),
+            ("NEARFIELD_LOG", text(&self.log)),
+            ("NEARFIELD_BIND", text(&self.bind)),
+            ("NEARFIELD_INSECURE", self.insecure.map(|value| value.to_string())),
+            ("NEARFIELD_MAX_BODY_BYTES", number(self.max_body_bytes)),
+            ("NEARFIELD_MAX_K", number(self.max_k)),
+            ("NEARFIELD_WORKERS", number(self.workers)),
+            ("NEARFIELD_REQUEST_TIMEOUT_SECONDS", number(self.request_timeout_seconds)),
+            ("NEARFIELD_KEEP_ALIVE_SECONDS", number(self.keep_alive_seconds)),
+            ("NEARFIELD_SHUTDOWN_TIMEOUT_SECONDS", number(self.shutdown_timeout_seconds)),
+        ];
+        all.into_iter().filter_map(|(variable, value)| Some((variable, value?))).collect()
+    }
+}
+
+/// Puts `.env` of the working directory into the environment; what is set already stays. To be called while the
+/// process has one thread.
+pub fn load_dot_env() -> Result<(), ConfigError> {
+    let path = Path::new(DOT_ENV_FILE);
+    match dotenvy::from_path(path) {
+        Ok(()) => Ok(()),
+        Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(dotenvy::Error::Io(cause)) => Err(ConfigError::Read { path: path.to_owned(), cause }),
+        Err(cause) => Err(ConfigError::DotEnv { path: path.to_owned(), cause }),
+    }
+}
+
+/// The value of `--config`, looked for before clap parses because it decides on clap's defaults.
+fn requested(arguments: impl IntoIterator<Item = OsString>) -> Option<OsString> {
+    let mut arguments = arguments.into_iter().take_while(|argument| argument != "--");
+    while let Some(argument) = arguments.next() {
+        if argument == "--config" {
+            return arguments.next();
+        }
+        if let Some(path) = argument.to_str().and_then(|text| text.strip_prefix("--config=")) {
+            return Some(path.into());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, FromArgMatches};
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
+        ConfigFile::parse(text, Path::new(CONFIG_FILE))
+    }
+
+    fn check(text: &str, expected: &[&str]) {
+        let error = parse(text).unwrap_err().to_string();
+        for part in expected.iter().chain(&[CONFIG_FILE]) {
+            assert!(error.contains(part), "{error:?} does not mention {part:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_file_is_refused_by_key() {
+        check("bnid = '127.0.0.1:1'", &["bnid", "bind", "line 1"]);
+        check("max_k = 0", &["`max_k` is 0", "1 to 1000000"]);
+        check("max_k = 1000001", &["max_k"]);
+        check("max_k = -1", &["-1", "line 1"]);
+        check("max_k = '10'", &["max_k", "string"]);
+        check("workers = 1025", &["workers"]);
+        check("keep_alive_seconds = 0", &["keep_alive_seconds"]);
+        check("bind = ", &["line 1"]);
+    }
+
+    #[derive(Args)]
+    struct Flags {
+        #[arg(long, env = "NEARFIELD_MAX_K", default_value_t = 5)]
+        max_k: u64,
+        #[arg(long, env = "NEARFIELD_INSECURE")]
+        insecure: bool,
+        #[arg(long, default_value = "untouched")]
+        bind: String,
+    }
+
+    fn flags(file: &str, arguments: &[&str]) -> Flags {
+        let command = clap::Command::new("x").subcommand(Flags::augment_args(clap::Command::new("serve")));
+        let command = parse(file).unwrap().as_defaults(command);
+        let arguments = ["x", "serve"].iter().chain(arguments);
+        let matches = command.try_get_matches_from(arguments).unwrap();
+        Flags::from_arg_matches(matches.subcommand().unwrap().1).unwrap()
+    }
+
+    #[test]
+    fn the_file_gives_defaults_that_flags_override() {
+        let file = "max_k = 7\ninsecure = true\nbind = 'x'";
+        let found = flags(file, &[]);
+        // `bind` has no variable here, so it is another `--bind` than the file's.
+        assert_eq!((found.max_k, found.insecure, found.bind.as_str()), (7, true, "untouched"));
+        assert_eq!(flags(file, &["--max-k", "9"]).max_k, 9);
+        let found = flags("", &[]);
+        assert_eq!((found.max_k, found.insecure), (5, false));
+    }
+
+    #[test]
+    fn the_requested_file_is_found_among_the_arguments() {
+        let find = |arguments: &[&str]| requested(arguments.iter().map(OsString::from));
+        assert_eq!(find(&["nearfield", "serve", "--config", "a.toml"]), Some("a.toml".into()));
+        assert_eq!(find(&["nearfield", "--config=b.toml", "serve"]), Some("b.toml".into()));
+        assert_eq!(find(&["nearfield", "remove", "--", "--config", "a"]), None);
+    }
+
+    #[test]
+    fn a_blank_token_is_none_and_a_token_is_not_printed() {
+        assert_eq!(Secret::new(" "), None);
+        let secret = Secret::new("hunter2").unwrap();
+        assert_eq!(format!("{secret:?}"), "Secret(...)");
+        assert_eq!(secret.reveal(), "hunter2");
+    }
+}

@@ -1,0 +1,179 @@
+//! Request bodies: JSON, whatever the content type says, with the path of what is wrong.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::{FromRequest, HttpRequest, web};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::problem::Problem;
+use super::state::State;
+
+/// A request body parsed as a JSON object.
+#[derive(Clone, Debug)]
+pub(super) struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = web::Payload::from_request(&request, payload).into_inner();
+        Box::pin(async move {
+            let state = request.app_data::<web::Data<State>>();
+            let settings = state.expect("the server is started with its state").settings();
+            let payload =
+                payload.map_err(|error| Problem::bad_request("malformed_body", error.to_string()))?;
+            let limit = settings.max_body_bytes;
+            let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+            if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|n| n > limit as u64) {
+                return Err(Problem::body_too_large(limit));
+            }
+            let read =
+                actix_web::rt::time::timeout(settings.request_timeout, payload.to_bytes_limited(limit));
+            let bytes = read
+                .await
+                .map_err(|_| Problem::too_slow(settings.request_timeout.as_secs()))?
+                .map_err(|_| Problem::body_too_large(limit))?
+                .map_err(|error| Problem::bad_request("malformed_body", error.to_string()).at("body"))?;
+            parse(&bytes).map(Json)
+        })
+    }
+}
+
+/// Parses a JSON object.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // serde would also take a list for an object, field by field.
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => {
+            let detail = "the body is empty; expected a JSON object";
+            return Err(Problem::bad_request("empty_body", detail).at("body"));
+        }
+        Some(b'{') => {}
+        Some(_) => {
+            let detail = "the body is not a JSON object; expected something like {\"seeds\": [\"ID\"]}";
+            return Err(Problem::bad_request("malformed_json", detail).at("body"));
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        problem(error.inner(), if path == "." { "" } else { &path })
+    })?;
+    deserializer.end().map_err(|error| problem(&error, ""))?;
+    Ok(parsed)
+}
+
+/// What serde reports, in the words of the API. `path` is empty for the whole body.
+fn problem(error: &serde_json::Error, path: &str) -> Problem {
+    let text = error.to_string();
+    let field = if path.is_empty() { "body" } else { path };
+    match error.classify() {
+        Category::Data => {
+            let within =
+                |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            if let Some((name, known)) = unknown_field(&text) {
+                let field = within(name);
+                let detail = format!("there is no field `{field}`: {known}");
+                Problem::bad_request("unknown_field", detail).at(field)
+            } else if let Some(name) = duplicate_field(&text) {
+                let field = within(name);
+                Problem::bad_request("duplicate_field", format!("`{field}` is given twice")).at(field)
+            } else {
+                Problem::bad_request("wrong_type", format!("`{field}`: {}", plain(&text))).at(field)
+            }
+        }
+        // A number such as 1e999.
+        Category::Syntax if text.starts_with("number out of range") => {
+            Problem::bad_request("out_of_range", format!("`{field}`: {text}")).at(field)
+        }
+        Category::Syntax => {
+            let place = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
+            let detail = format!("the body is not valid JSON: {text}{place}; NaN and Infinity are not JSON");
+            Problem::bad_request("malformed_json", detail).at(field)
+        }
+        Category::Eof | Category::Io => {
+            Problem::bad_request("malformed_json", format!("the body ends too early: {text}")).at("body")
+        }
+    }
+}
+
+/// The name and the rest of serde's "unknown field `name`, expected ...".
+fn unknown_field(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix("unknown field `")?;
+    let end = rest.find("`, expected").or_else(|| rest.find("`, there are no fields"))?;
+    Some((&rest[..end], &rest[end + "`, ".len()..]))
+}
+
+/// The name in serde's "duplicate field `name`".
+fn duplicate_field(text: &str) -> Option<&str> {
+    Some(text.strip_prefix("duplicate field `")?.split_once('`')?.0)
+}
+
+/// Rust's names of types in plain words.
+fn plain(text: &str) -> String {
+    const WORDS: [(&str, &str); 8] = [
+        ("expected usize", "expected a whole number that is not negative"),
+        ("expected f64", "expected a number"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a sequence", "expected a list"),
+        ("expected a map", "expected an object"),
+        ("expected struct", "expected an object:"),
+        ("invalid type: map", "invalid type: object"),
+        ("invalid type: sequence", "invalid type: list"),
+    ];
+    WORDS.iter().fold(text.to_owned(), |text, (rust, word)| text.replace(rust, word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::SimilarRequest;
+
+    fn check(body: &str, code: &str, field: &str) {
+        let problem = parse::<SimilarRequest>(body.as_bytes()).unwrap_err();
+        assert_eq!((problem.code(), problem.field()), (code, Some(field)), "{body}: {problem}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_path() {
+        check("", "empty_body", "body");
+        check(" \n", "empty_body", "body");
+        check("[]", "malformed_json", "body");
+        check("nonsense", "malformed_json", "body");
+        check(r#"{"seeds": ["a"]"#, "malformed_json", "body");
+        check(r#"{"seeds": ["a"]} {}"#, "malformed_json", "body");
+        check(r#"{"seeds": "a"}"#, "wrong_type", "seeds");
+        check(r#"{"seeds": ["a", 5]}"#, "wrong_type", "seeds[1]");
+        check(r#"{"kk": 5}"#, "unknown_field", "kk");
+        check(r#"{"filters": {"genre": []}}"#, "unknown_field", "filters.genre");
+        check(r#"{"filters": {"year": {"from": 1}}}"#, "unknown_field", "filters.year.from");
+        check(r#"{"weights": {"energy": "2"}}"#, "wrong_type", "weights.energy");
+        check(r#"{"weights": {"energy": NaN}}"#, "malformed_json", "weights.energy");
+        check(r#"{"weights": {"energy": 1e999}}"#, "out_of_range", "weights.energy");
+        check(r#"{"weights": {"energy": -Infinity}}"#, "malformed_json", "weights.energy");
+        check(r#"{"k": -1}"#, "wrong_type", "k");
+        check(r#"{"k": 2.5}"#, "wrong_type", "k");
+        check(r#"{"k": 1, "k": 2}"#, "duplicate_field", "k");
+        check(&format!("{{\"weights\": {}", "{\"energy\":".repeat(100_000)), "wrong_type", "weights.energy");
+    }
+
+    #[test]
+    fn details_are_in_plain_words() {
+        let detail = |body: &str| parse::<SimilarRequest>(body.as_bytes()).unwrap_err().to_string();
+        assert!(detail(r#"{"k": -1}"#).contains("expected a whole number that is not negative"));
+        assert!(detail(r#"{"kk": 1}"#).contains("there is no field `kk`: expected one of `seeds`"));
+    }
+
+    #[test]
+    fn any_byte_string_gives_a_request_or_a_problem() {
+        for body in [&b"{\"seeds\": [\"\xff\xfe\"]}"[..], b"{\"\\ud800\": 1}", b"{\0}"] {
+            assert!(parse::<SimilarRequest>(body).is_err());
+        }
+        assert!(parse::<SimilarRequest>(b"{}").is_ok());
+    }
+}

@@ -1,0 +1,121 @@
+//! The HTTP server. Handlers never touch a file of an index: they ask [`crate::snapshot`] and [`crate::query`].
+//!
+//! ```text
+//! state.rs         the served generation, settings, readiness
+//! problem.rs       application/problem+json; which error has which status
+//! json.rs          request bodies: size, time, and the path of what is wrong
+//! query_string.rs  the parameters of GET requests
+//! metrics.rs       /metrics, and the middleware that counts requests
+//! health.rs        /healthz, /readyz
+//! similar.rs       POST /api/v1/similar, GET /api/v1/similar/{id}
+//! similar_form.rs  parameters of the latter -> a query
+//! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
+//! indexes.rs       /api/v1/indexes
+//! ```
+//!
+//! One request, one generation: a handler loads the served generation once and answers from it, whatever is swapped in
+//! meanwhile. Cheap searches run on the thread of the request; scans, title searches and whatever reads files run on
+//! the blocking pool, so that they do not stall other requests.
+
+mod health;
+mod indexes;
+mod json;
+mod metrics;
+mod problem;
+mod query_string;
+mod similar;
+mod similar_form;
+mod state;
+mod tracks;
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::Handler;
+use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
+use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, Resource, Responder, guard, web};
+
+use crate::progress::CancelToken;
+
+pub use problem::Problem;
+pub use state::{Served, Settings, State};
+
+/// Threads for scans and file reads per worker: enough that short ones pass by long ones, few enough that the memory
+/// of many large answers is bounded.
+const BLOCKING_THREADS: usize = 16;
+/// How long a closing connection may take to read the last answer.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Serves on `listener` until `shutdown` is cancelled; then accepts nothing more, lets running requests end (for at
+/// most the shutdown timeout) and returns.
+pub fn run(listener: TcpListener, state: web::Data<State>, shutdown: CancelToken) -> io::Result<()> {
+    let settings = state.settings().clone();
+    let app_state = state.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(app_state.clone())
+            .wrap(NormalizePath::new(TrailingSlash::Trim))
+            .wrap(from_fn(metrics::count))
+            .configure(routes)
+            .default_service(web::to(not_found))
+    })
+    .worker_max_blocking_threads(BLOCKING_THREADS)
+    .client_request_timeout(settings.request_timeout)
+    .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+    .keep_alive(settings.keep_alive)
+    .shutdown_timeout(settings.shutdown_timeout.as_secs())
+    .shutdown_signal(async move { shutdown.asked().await })
+    .tcp_nodelay(true);
+    let server = match settings.workers {
+        0 => server,
+        workers => server.workers(workers),
+    };
+    let server = server.listen(listener)?;
+    actix_web::rt::System::new().block_on(server.run())
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(read("/healthz", health::alive))
+        .service(read("/readyz", health::ready))
+        .service(read("/metrics", metrics::show))
+        .service(write("/api/v1/similar", similar::post))
+        .service(read("/api/v1/similar/{id}", similar::get))
+        .service(read("/api/v1/tracks", tracks::search))
+        .service(read("/api/v1/tracks/{id}", tracks::get))
+        .service(read("/api/v1/indexes", indexes::list));
+}
+
+/// A resource that is read: GET and HEAD.
+fn read<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let methods = guard::Any(guard::Get()).or(guard::Head());
+    resource(path, "GET, HEAD").route(web::route().guard(methods).to(handler))
+}
+
+/// A resource that is posted to.
+fn write<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    resource(path, "POST").route(web::post().to(handler))
+}
+
+fn resource(path: &str, allowed: &'static str) -> Resource {
+    let refuse = move |request: HttpRequest| {
+        let problem = Problem::method_not_allowed(request.method().as_str(), request.path(), allowed);
+        async move { Err::<HttpResponse, Problem>(problem) }
+    };
+    web::resource(path.to_owned()).default_service(web::to(refuse))
+}
+
+async fn not_found(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    Err(Problem::not_found(request.path()))
+}

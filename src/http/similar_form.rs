@@ -1,0 +1,105 @@
+//! `GET /api/v1/similar/{id}`: its parameters say what the JSON of `POST /api/v1/similar` says, for one seed.
+
+use crate::query::{Bounds, SimilarRequest};
+
+use super::problem::Problem;
+use super::query_string::Parameters;
+
+const KNOWN: &str = "k, engine, recall, anchor, base_weights, explain, max_per_artist, diversity, genres, artists, \
+    exclude_artists, exclude_ids, explicit, year.min, year.max, popularity.min, popularity.max, weight.FEATURE, \
+    target.FEATURE, min.FEATURE and max.FEATURE";
+
+/// The query for tracks like `id`.
+pub(super) fn request(id: String, query: &str) -> Result<SimilarRequest, Problem> {
+    let mut given = Parameters::parse(query)?;
+    let mut request = SimilarRequest { seeds: vec![id], ..SimilarRequest::default() };
+    request.k = given.whole("k")?.unwrap_or(request.k);
+    request.engine = given.text("engine").unwrap_or(request.engine);
+    request.recall = given.number("recall")?.unwrap_or(request.recall);
+    request.anchor = given.number("anchor")?;
+    request.base_weights = given.text("base_weights");
+    request.explain = given.flag("explain")?.unwrap_or(false);
+    request.max_per_artist = given.whole("max_per_artist")?;
+    request.diversity = given.number("diversity")?.unwrap_or(request.diversity);
+    request.weights = given.numbers("weight.")?.into_iter().collect();
+    request.targets = given.numbers("target.")?.into_iter().collect();
+    let filters = &mut request.filters;
+    filters.genres = given.list("genres");
+    filters.artists = given.list("artists");
+    filters.exclude_artists = given.list("exclude_artists");
+    filters.exclude_ids = given.list("exclude_ids");
+    filters.explicit = given.flag("explicit")?;
+    filters.year = bounds(given.number("year.min")?, given.number("year.max")?);
+    filters.popularity = bounds(given.number("popularity.min")?, given.number("popularity.max")?);
+    for (feature, min) in given.numbers("min.")? {
+        filters.features.entry(feature).or_default().min = Some(min);
+    }
+    for (feature, max) in given.numbers("max.")? {
+        filters.features.entry(feature).or_default().max = Some(max);
+    }
+    given.finish(KNOWN)?;
+    Ok(request)
+}
+
+fn bounds(min: Option<f64>, max: Option<f64>) -> Option<Bounds> {
+    (min.is_some() || max.is_some()).then_some(Bounds { min, max })
+}
+
+/// The parameter that a field of the JSON request corresponds to.
+pub(super) fn parameter_of(field: &str) -> String {
+    if let Some(feature) = field.strip_prefix("weights.") {
+        return format!("weight.{feature}");
+    }
+    if let Some(feature) = field.strip_prefix("targets.") {
+        return format!("target.{feature}");
+    }
+    if let Some(rest) = field.strip_prefix("filters.features.") {
+        return match rest.rsplit_once('.') {
+            Some((feature, side @ ("min" | "max"))) => format!("{side}.{feature}"),
+            // There is no such feature; whether its minimum or maximum was given does not matter.
+            _ => format!("min.{rest}"),
+        };
+    }
+    if let Some(rest) = field.strip_prefix("filters.") {
+        return rest.to_owned();
+    }
+    if field.starts_with("seeds") { "id".to_owned() } else { field.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_say_what_the_json_says() {
+        let query = "k=5&engine=exact&recall=0.9&anchor=1&base_weights=zero&explain=true&max_per_artist=2&diversity=0.25\
+            &weight.energy=2&target.tempo=120&genres=rock,pop&artists=A&exclude_artists=B&exclude_ids=x,y\
+            &explicit=false&year.min=1990&popularity.max=80&min.tempo=100&max.tempo=130";
+        let json = r#"{"seeds": ["id"], "k": 5, "engine": "exact", "recall": 0.9, "anchor": 1, "base_weights": "zero",
+            "explain": true, "max_per_artist": 2, "diversity": 0.25, "weights": {"energy": 2},
+            "targets": {"tempo": 120}, "filters": {"genres": ["rock", "pop"], "artists": ["A"],
+            "exclude_artists": ["B"], "exclude_ids": ["x", "y"], "explicit": false, "year": {"min": 1990},
+            "popularity": {"max": 80}, "features": {"tempo": {"min": 100, "max": 130}}}}"#;
+        let posted: SimilarRequest = serde_json::from_str(json).unwrap();
+        assert_eq!(request("id".into(), query).unwrap(), posted);
+        let plain: SimilarRequest = serde_json::from_str(r#"{"seeds": ["id"]}"#).unwrap();
+        assert_eq!(request("id".into(), "").unwrap(), plain);
+    }
+
+    #[test]
+    fn fields_are_named_as_parameters() {
+        let pairs = [
+            ("seeds[0]", "id"),
+            ("weights.energy", "weight.energy"),
+            ("targets.tempo", "target.tempo"),
+            ("filters.features.tempo.max", "max.tempo"),
+            ("filters.features.temppo", "min.temppo"),
+            ("filters.year.min", "year.min"),
+            ("filters.genres", "genres"),
+            ("anchor", "anchor"),
+        ];
+        for (field, parameter) in pairs {
+            assert_eq!(parameter_of(field), parameter);
+        }
+    }
+}
