@@ -74,14 +74,13 @@ fn problem(error: &serde_json::Error, path: &str) -> Problem {
     let field = if path.is_empty() { "body" } else { path };
     match error.classify() {
         Category::Data => {
-            let within =
-                |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
             if let Some((name, known)) = unknown_field(&text) {
-                let field = within(name);
+                // The path may already end in the name that was not known.
+                let field = if path.is_empty() { name } else { path };
                 let detail = format!("there is no field `{field}`: {known}");
                 Problem::bad_request("unknown_field", detail).at(field)
             } else if let Some(name) = duplicate_field(&text) {
-                let field = within(name);
+                let field = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
                 Problem::bad_request("duplicate_field", format!("`{field}` is given twice")).at(field)
             } else {
                 Problem::bad_request("wrong_type", format!("`{field}`: {}", plain(&text))).at(field)
@@ -159,6 +158,7 @@ mod tests {
         check(r#"{"k": -1}"#, "wrong_type", "k");
         check(r#"{"k": 2.5}"#, "wrong_type", "k");
         check(r#"{"k": 1, "k": 2}"#, "duplicate_field", "k");
+        check(r#"{"filters": {"year": {"min": 1, "min": 2}}}"#, "duplicate_field", "filters.year.min");
         check(&format!("{{\"weights\": {}", "{\"energy\":".repeat(100_000)), "wrong_type", "weights.energy");
     }
 
