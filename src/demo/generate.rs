@@ -99,11 +99,7 @@ impl Generator {
         // The square favours the first: some artists have many albums, most have one or two.
         let u = self.draws.unit();
         let artist_idx = (u * u * self.artists.len() as f64) as usize;
-        let n_tracks = if self.draws.chance(0.3) {
-            1
-        } else {
-            self.draws.between(5, 14) as u32
-        };
+        let n_tracks = if self.draws.chance(0.3) { 1 } else { self.draws.between(5, 14) as u32 };
         let genre = self.artists[artist_idx].genre;
         let year = (self.artists[artist_idx].first_year + self.draws.between(0, 14)).min(LAST_YEAR);
         let title = draw_title(&mut self.draws, genre);
@@ -112,19 +108,14 @@ impl Generator {
             self.artists[artist_idx].offsets[column] + 0.3 * self.draws.normal()
         });
         for number in 1..=n_tracks {
-            let guest = self
-                .draws
-                .chance(0.06)
-                .then(|| self.draws.below(self.artists.len()));
+            let guest = self.draws.chance(0.06).then(|| self.draws.below(self.artists.len()));
             let mut track = Track::new(self.next_id());
             let artist = &self.artists[artist_idx];
             set_sound(&mut track, &mut self.draws, genre, &album.offsets);
             set_people(
                 &mut track,
                 artist,
-                guest
-                    .filter(|&guest| guest != artist_idx)
-                    .map(|guest| &self.artists[guest]),
+                guest.filter(|&guest| guest != artist_idx).map(|guest| &self.artists[guest]),
             );
             let title = if number == 1 && self.draws.chance(0.5) {
                 album.title.clone()
@@ -142,17 +133,12 @@ impl Generator {
             // The first tracks of an album are heard most, and a hit is rare.
             let hit = self.draws.unit();
             let popularity = 100.0 * artist.fame * (0.35 + 0.65 * hit * hit) - f64::from(number);
-            track
-                .values
-                .insert(value::POPULARITY.into(), popularity.round().clamp(0.0, 100.0));
+            track.values.insert(value::POPULARITY.into(), popularity.round().clamp(0.0, 100.0));
             forget_some(&mut track, &mut self.draws);
             self.remember(&track);
             if self.draws.chance(0.004) {
                 // Catalogues list some recordings twice.
-                let copy = Track {
-                    id: self.next_id(),
-                    ..track.clone()
-                };
+                let copy = Track { id: self.next_id(), ..track.clone() };
                 self.pending.push_back(copy);
             }
             self.pending.push_back(track);
@@ -163,20 +149,12 @@ impl Generator {
     fn reissue(&mut self) {
         let model_idx = self.draws.below(self.remembered.len());
         let model = self.remembered[model_idx].clone();
-        let originals: Vec<Track> = self
-            .remembered
-            .iter()
-            .filter(|t| t.album_id == model.album_id)
-            .take(8)
-            .cloned()
-            .collect();
+        let originals: Vec<Track> =
+            self.remembered.iter().filter(|t| t.album_id == model.album_id).take(8).cloned().collect();
         let remastered = self.draws.chance(0.5);
         let mark = self.draws.pick(REISSUES);
         let title = format!("{} ({mark})", model.album.as_deref().unwrap_or("Untitled"));
-        let year = model
-            .values
-            .get(value::RELEASE_YEAR)
-            .map_or(2005, |&year| year as i32);
+        let year = model.values.get(value::RELEASE_YEAR).map_or(2005, |&year| year as i32);
         let later = self.draws.between(1, 25);
         let album = self.release(title, (year + later).min(LAST_YEAR));
         for (original, number) in originals.into_iter().zip(1..) {
@@ -213,9 +191,7 @@ fn set_release(track: &mut Track, album: &Album, number: u32) {
     track.album_id = Some(album.id.clone());
     track.release_date.clone_from(&album.release_date);
     match album.release_date {
-        Some(_) => track
-            .values
-            .insert(value::RELEASE_YEAR.into(), f64::from(album.year)),
+        Some(_) => track.values.insert(value::RELEASE_YEAR.into(), f64::from(album.year)),
         None => track.values.remove(value::RELEASE_YEAR),
     };
     track.track_number = Some(number);
@@ -251,30 +227,16 @@ fn set_sound(track: &mut Track, draws: &mut Draws, genre: &Genre, offsets: &[f64
         (value::LIVENESS, live, 0.02),
         (value::VALENCE, at(VALENCE), 0.02),
     ] {
-        track
-            .values
-            .insert(name.into(), rounded(x.clamp(low, 0.996), 1000.0));
+        track.values.insert(name.into(), rounded(x.clamp(low, 0.996), 1000.0));
     }
-    track.values.insert(
-        value::LOUDNESS.into(),
-        rounded(at(LOUDNESS).clamp(-45.0, -0.5), 1000.0),
-    );
-    track
-        .values
-        .insert(value::TEMPO.into(), rounded(at(TEMPO).clamp(45.0, 215.0), 1000.0));
-    track.values.insert(
-        value::DURATION_MS.into(),
-        (1000.0 * at(DURATION).clamp(45.0, 1200.0)).round(),
-    );
+    track.values.insert(value::LOUDNESS.into(), rounded(at(LOUDNESS).clamp(-45.0, -0.5), 1000.0));
+    track.values.insert(value::TEMPO.into(), rounded(at(TEMPO).clamp(45.0, 215.0), 1000.0));
+    track.values.insert(value::DURATION_MS.into(), (1000.0 * at(DURATION).clamp(45.0, 1200.0)).round());
 
     // Keys with few accidentals are played more often: a walk on the circle of fifths around C.
     let fifths = (2.2 * draws.normal() + 0.5).round() as i32;
-    track
-        .values
-        .insert(value::KEY.into(), f64::from((fifths * 7).rem_euclid(12)));
-    track
-        .values
-        .insert(value::MODE.into(), f64::from(u8::from(draws.chance(genre.major))));
+    track.values.insert(value::KEY.into(), f64::from((fifths * 7).rem_euclid(12)));
+    track.values.insert(value::MODE.into(), f64::from(u8::from(draws.chance(genre.major))));
     let beats = match draws.unit() {
         u if u < genre.waltz => 3.0,
         u if u > 0.99 => 5.0,

@@ -23,11 +23,7 @@ pub(super) fn draw_name(draws: &mut Draws) -> String {
 
 /// The title of a track or an album.
 pub(super) fn draw_title(draws: &mut Draws, genre: &Genre) -> String {
-    let noun = if draws.chance(0.5) {
-        draws.pick(genre.nouns)
-    } else {
-        draws.pick(NOUNS)
-    };
+    let noun = if draws.chance(0.5) { draws.pick(genre.nouns) } else { draws.pick(NOUNS) };
     let title = match draws.below(20) {
         0..=4 => format!("{} {noun}", draws.pick(ADJECTIVES)),
         5 | 6 => format!("{} the {noun}", draws.pick(DOINGS)),
@@ -43,28 +39,12 @@ pub(super) fn draw_title(draws: &mut Draws, genre: &Genre) -> String {
         17 => format!("No {noun} Tonight"),
         _ => draws.pick(PHRASES).to_owned(),
     };
-    if draws.chance(0.06) {
-        format!("{title} - {}", draws.pick(VERSIONS))
-    } else {
-        title
-    }
+    if draws.chance(0.06) { format!("{title} - {}", draws.pick(VERSIONS)) } else { title }
 }
 
 /// A piano piece is called after the key it is in.
 pub(super) fn piece(draws: &mut Draws, track: &Track) -> String {
-    let key = track
-        .values
-        .get(value::KEY)
-        .map_or(0, |&key| key as usize % KEY_NAMES.len());
-    let mode = if track.values.get(value::MODE) == Some(&1.0) {
-        "Major"
-    } else {
-        "Minor"
-    };
-    format!(
-        "{} No. {} in {} {mode}",
-        draws.pick(FORMS),
-        draws.between(1, 24),
-        KEY_NAMES[key]
-    )
+    let key = track.values.get(value::KEY).map_or(0, |&key| key as usize % KEY_NAMES.len());
+    let mode = if track.values.get(value::MODE) == Some(&1.0) { "Major" } else { "Minor" };
+    format!("{} No. {} in {} {mode}", draws.pick(FORMS), draws.between(1, 24), KEY_NAMES[key])
 }

@@ -13,17 +13,7 @@ fn the_same_arguments_give_the_same_bytes() {
     let first: Vec<Track> = catalogue(100, 7).collect();
     let mut hasher = blake3::Hasher::new();
     for track in &first {
-        let Track {
-            id,
-            name,
-            artists,
-            album,
-            release_date,
-            genres,
-            explicit,
-            track_number,
-            ..
-        } = track;
+        let Track { id, name, artists, album, release_date, genres, explicit, track_number, .. } = track;
         let text = format!(
             "{id} {name:?} {artists:?} {album:?} {release_date:?} {genres:?} {explicit:?} {track_number:?}"
         );
@@ -47,10 +37,7 @@ fn ids_are_unique_and_look_like_spotifys() {
     assert_eq!(tracks.len(), 5_000);
     let ids: HashSet<&str> = tracks.iter().map(|track| track.id.as_str()).collect();
     assert_eq!(ids.len(), tracks.len());
-    assert!(
-        ids.iter()
-            .all(|id| id.len() == 22 && id.bytes().all(|b| b.is_ascii_alphanumeric()))
-    );
+    assert!(ids.iter().all(|id| id.len() == 22 && id.bytes().all(|b| b.is_ascii_alphanumeric())));
 }
 
 #[test]
@@ -136,30 +123,21 @@ fn nearest_neighbours_mostly_share_the_genre() {
         value::VALENCE,
         value::TEMPO,
     ];
-    let columns: Vec<Vec<f64>> = names
-        .iter()
-        .map(|name| z_scored(tracks.iter().map(|t| t.values[*name]).collect()))
-        .collect();
+    let columns: Vec<Vec<f64>> =
+        names.iter().map(|name| z_scored(tracks.iter().map(|t| t.values[*name]).collect())).collect();
     let (mut n_same, mut n_all) = (0, 0);
     for query in (0..tracks.len()).step_by(15) {
         let distance = |other: usize| -> f64 { columns.iter().map(|c| (c[query] - c[other]).powi(2)).sum() };
         // Of other artists only: an artist's own tracks share the genre by construction.
-        let mut others: Vec<usize> = (0..tracks.len())
-            .filter(|&o| tracks[o].artist_ids[0] != tracks[query].artist_ids[0])
-            .collect();
+        let mut others: Vec<usize> =
+            (0..tracks.len()).filter(|&o| tracks[o].artist_ids[0] != tracks[query].artist_ids[0]).collect();
         others.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)));
-        n_same += others[..10]
-            .iter()
-            .filter(|&&o| tracks[o].genres[0] == tracks[query].genres[0])
-            .count();
+        n_same += others[..10].iter().filter(|&&o| tracks[o].genres[0] == tracks[query].genres[0]).count();
         n_all += 10;
     }
     let share = f64::from(n_same as u32) / f64::from(n_all);
     println!("same genre among ten neighbours of other artists: {share:.3}");
-    assert!(
-        share > 0.6,
-        "same-genre share {share}, by chance it would be about 0.06"
-    );
+    assert!(share > 0.6, "same-genre share {share}, by chance it would be about 0.06");
 }
 
 fn z_scored(mut column: Vec<f64>) -> Vec<f64> {

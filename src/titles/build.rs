@@ -135,11 +135,6 @@ impl TitleIndexBuilder {
             fields[*slot as usize] = *bits;
             *slot += 1;
         }
-        TitleParts {
-            terms,
-            offsets,
-            postings,
-            fields,
-        }
+        TitleParts { terms, offsets, postings, fields }
     }
 }

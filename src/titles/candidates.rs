@@ -14,14 +14,8 @@ pub(super) struct Quality {
 }
 
 impl Quality {
-    pub const EXACT: Self = Self {
-        points: 1.0,
-        typo: false,
-    };
-    pub const PREFIX: Self = Self {
-        points: 0.7,
-        typo: false,
-    };
+    pub const EXACT: Self = Self { points: 1.0, typo: false };
+    pub const PREFIX: Self = Self { points: 0.7, typo: false };
 
     /// A term some edits away, or one that begins with something that is.
     pub fn typo(distance: u8, whole: bool) -> Self {
@@ -111,11 +105,7 @@ pub(super) struct Candidates {
 impl Candidates {
     /// None of `n_items` yet.
     pub fn new(n_items: u32) -> Self {
-        Self {
-            slots: vec![0; n_items as usize],
-            list: Vec::new(),
-            n_rounds: 0,
-        }
+        Self { slots: vec![0; n_items as usize], list: Vec::new(), n_rounds: 0 }
     }
 
     /// Notes matches of `quality` with the items of `postings`; items beyond `n_items` are passed over. Unless `admit`,

@@ -4,12 +4,10 @@ use std::cell::Cell;
 use std::ops::{Deref, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use fst::raw::Node;
 use fst::{Automaton, IntoStreamer, Streamer};
 
-use super::automaton::TypoAutomaton;
-
-/// Transitions a search for typos may follow; a dictionary of 300,000 terms asks for about this many at two edits.
-const MAX_TYPO_STEPS: u32 = 60_000;
+use super::automaton::{State, TypoAutomaton};
 
 /// Transitions on the way to one term; terms are short, so that only cycles in a damaged dictionary take more.
 const MAX_SEEK_STEPS: u32 = 1_000;
@@ -50,11 +48,12 @@ impl Automaton for &Steps {
     }
 }
 
-/// A term that is not what was typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Terms that are not what was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Typo {
-    pub term: u32,
-    /// Edits between the word and the term or, unless `whole`, the beginning of it.
+    /// One term when `whole`, otherwise all with one beginning.
+    pub terms: Range<u32>,
+    /// Edits between the word and the term or, unless `whole`, the beginning of it; at least 1.
     pub distance: u8,
     pub whole: bool,
 }
@@ -84,59 +83,90 @@ impl<T: Deref<Target = [u8]>> Dictionary<T> {
     }
 
     /// The numbers of all terms that begin with `word`, itself included.
-    pub fn beginning_with(&self, word: &str) -> Range<u32> {
+    pub fn beginning_with(&self, word: &[u8]) -> Range<u32> {
         let first_from = |key: &[u8]| {
             let steps = &Steps(Cell::new(MAX_SEEK_STEPS));
-            guarded(|| {
-                self.map
-                    .search(steps)
-                    .ge(key)
-                    .into_stream()
-                    .next()
-                    .map(|(_, number)| number)
-            })
-            .and_then(|number| self.checked(number))
-            .unwrap_or(self.n_terms)
+            guarded(|| self.map.search(steps).ge(key).into_stream().next().map(|(_, number)| number))
+                .and_then(|number| self.checked(number))
+                .unwrap_or(self.n_terms)
         };
         // The first key after all that begin with the word; no byte of UTF-8 is 0xff.
-        let mut after = word.as_bytes().to_vec();
+        let mut after = word.to_vec();
         match after.last_mut() {
             Some(last) => *last = last.saturating_add(1),
             None => return 0..self.n_terms,
         }
-        let begin = first_from(word.as_bytes());
+        let begin = first_from(word);
         begin..first_from(&after).max(begin)
     }
 
-    /// The terms at most `distance` edits from `word` (or, with `prefix`, from a beginning of them).
-    pub fn typos(&self, word: &str, distance: u8, prefix: bool) -> Vec<Typo> {
+    /// The terms 1 to `distance` edits from `word` and, with `prefix`, those whose beginning is. Takes from `steps_left`
+    /// the transitions it follows and ends when there are no more.
+    pub fn typos(&self, word: &str, distance: u8, prefix: bool, steps_left: &mut u32) -> Vec<Typo> {
+        let Some(automaton) = TypoAutomaton::new(word, distance) else {
+            return Vec::new();
+        };
+        let mut walk =
+            TypoWalk { dictionary: self, automaton, prefix, steps_left, key: Vec::new(), found: Vec::new() };
         guarded(|| {
-            let automaton = TypoAutomaton::new(word, distance, prefix, MAX_TYPO_STEPS);
-            let mut found = Vec::new();
-            let mut stream = self.map.search_with_state(&automaton).into_stream();
-            while let Some((_, number, state)) = stream.next() {
-                let Some(term) = self.checked(number) else {
-                    continue;
-                };
-                let whole_distance = automaton.whole_distance(&state);
-                let whole = whole_distance <= distance;
-                let distance = if whole {
-                    whole_distance
-                } else {
-                    automaton.prefix_distance(&state)
-                };
-                found.push(Typo {
-                    term,
-                    distance,
-                    whole,
-                });
-            }
-            found
+            let root = self.map.as_fst().root();
+            let start = walk.automaton.start();
+            walk.descend(&root, 0, &start, distance.saturating_add(1));
+            std::mem::take(&mut walk.found)
         })
     }
 
     fn checked(&self, number: u64) -> Option<u32> {
         u32::try_from(number).ok().filter(|&term| term < self.n_terms)
+    }
+}
+
+/// A depth-first walk through all terms that may match. (The streams of `fst` would do, but load every node behind a
+/// transition before they ask whether it can match; most cannot.)
+struct TypoWalk<'a, T> {
+    dictionary: &'a Dictionary<T>,
+    automaton: TypoAutomaton,
+    prefix: bool,
+    steps_left: &'a mut u32,
+    /// The bytes read on the way to the current node.
+    key: Vec<u8>,
+    found: Vec<Typo>,
+}
+
+impl<T: Deref<Target = [u8]>> TypoWalk<'_, T> {
+    /// Follows the transitions of `node`. `best` is the smallest distance of a beginning that was already reported. No
+    /// deeper than the word has letters, and the edits: longer terms are not alive.
+    fn descend(&mut self, node: &Node<'_>, number: u64, state: &State, best: u8) {
+        for transition in node.transitions() {
+            if *self.steps_left == 0 {
+                return;
+            }
+            *self.steps_left -= 1;
+            let next = self.automaton.accept(state, transition.inp);
+            if !self.automaton.is_alive(&next) {
+                continue;
+            }
+            let number = number.wrapping_add(transition.out.value());
+            let child = self.dictionary.map.as_fst().node(transition.addr);
+            self.key.push(transition.inp);
+            let mut best = best;
+            if let Some(distance) = self.automaton.distance(&next) {
+                if child.is_final() && distance > 0 {
+                    let number = number.wrapping_add(child.final_output().value());
+                    let term = self.dictionary.checked(number);
+                    self.found.extend(term.map(|t| Typo { terms: t..t + 1, distance, whole: true }));
+                }
+                if self.prefix && distance < best {
+                    best = distance;
+                    if distance > 0 {
+                        let terms = self.dictionary.beginning_with(&self.key);
+                        self.found.push(Typo { terms, distance, whole: false });
+                    }
+                }
+            }
+            self.descend(&child, number, &next, best);
+            self.key.pop();
+        }
     }
 }
 

@@ -24,7 +24,7 @@ mod search;
 mod tests;
 
 pub use build::{TitleIndexBuilder, TitleParts};
-pub use search::{TitleHit, TitleIndex, TitleIndexError};
+pub use search::{OwnedTitleIndex, TitleHit, TitleIndex, TitleIndexError};
 
 /// What the eight bits of a posting's field say.
 mod field {

@@ -27,9 +27,7 @@ pub(super) enum Stand {
 /// The words of a query.
 pub(super) fn query_words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
-    for_each_chunk(text, |segments| {
-        words.extend(segments.iter().map(|s| capped(&s.text).to_owned()))
-    });
+    for_each_chunk(text, |segments| words.extend(segments.iter().map(|s| capped(&s.text).to_owned())));
     words
 }
 
@@ -83,11 +81,7 @@ struct Segment {
 
 impl Segment {
     fn new(unspaced: bool) -> Self {
-        Self {
-            text: String::new(),
-            unspaced,
-            cuts: Vec::new(),
-        }
+        Self { text: String::new(), unspaced, cuts: Vec::new() }
     }
 
     fn is_letter(&self) -> bool {
@@ -114,11 +108,7 @@ fn for_each_chunk(text: &str, mut visit: impl FnMut(&[Segment])) {
     if !any {
         // A title of signs alone ("???") has to be found by them.
         for chunk in folded.split_whitespace() {
-            visit(&[Segment {
-                text: chunk.to_owned(),
-                unspaced: false,
-                cuts: Vec::new(),
-            }]);
+            visit(&[Segment { text: chunk.to_owned(), unspaced: false, cuts: Vec::new() }]);
         }
     }
 }
@@ -139,10 +129,7 @@ fn segments(chunk: &str) -> Vec<Segment> {
             continue;
         }
         let unspaced = is_unspaced(c);
-        let fits = open
-            && segments
-                .last()
-                .is_some_and(|last| mark || last.unspaced == unspaced);
+        let fits = open && segments.last().is_some_and(|last| mark || last.unspaced == unspaced);
         if !fits {
             segments.push(Segment::new(unspaced));
             apostrophe = false;
@@ -167,10 +154,7 @@ fn segments(chunk: &str) -> Vec<Segment> {
 }
 
 fn is_apostrophe(c: char) -> bool {
-    matches!(
-        c,
-        '\'' | '`' | '\u{2018}' | '\u{2019}' | '\u{2032}' | '\u{02BB}' | '\u{02BC}' | '\u{02B9}'
-    )
+    matches!(c, '\'' | '`' | '\u{2018}' | '\u{2019}' | '\u{2032}' | '\u{02BB}' | '\u{02BC}' | '\u{02B9}')
 }
 
 /// Decomposes, drops accents, lowercases.
@@ -227,10 +211,7 @@ mod tests {
             ("Beyoncé", vec!["beyonce"]),
             ("Don’t Stop", vec!["dont", "stop"]),
             ("AC/DC", vec!["ac", "dc"]),
-            (
-                "Sørland Straße Ærø Łódka",
-                vec!["sorland", "strasse", "aero", "lodka"],
-            ),
+            ("Sørland Straße Ærø Łódka", vec!["sorland", "strasse", "aero", "lodka"]),
             ("ΚΑΛΟΚΑΊΡΙ Σίσυφος", vec!["καλοκαιρι", "σισυφοσ"]),
             ("Белый", vec!["белыи"]),
             ("TOKYO東京の雨", vec!["tokyo", "東京の雨"]),

@@ -40,11 +40,7 @@ const TRACKS: &[(&str, &[&str])] = &[
 
 fn found(query: &str) -> Vec<&'static str> {
     let index = Index::try_from(parts(TRACKS.iter().copied())).unwrap();
-    index
-        .search(query, 10, |_| 0.0)
-        .into_iter()
-        .map(|hit| TRACKS[hit.item.as_usize()].0)
-        .collect()
+    index.search(query, 10, |_| 0.0).into_iter().map(|hit| TRACKS[hit.item.as_usize()].0).collect()
 }
 
 #[test]
@@ -97,11 +93,7 @@ fn equals_are_ordered_by_popularity_then_item() {
     let index = Index::try_from(parts(same)).unwrap();
     let popularity = [10.0, f64::NAN, 50.0, 10.0, f64::NAN, 70.0];
     let items = |limit| -> Vec<u32> {
-        index
-            .search("song", limit, |item| popularity[item.as_usize()])
-            .iter()
-            .map(|hit| hit.item.0)
-            .collect()
+        index.search("song", limit, |item| popularity[item.as_usize()]).iter().map(|hit| hit.item.0).collect()
     };
     assert_eq!(items(10), [5, 2, 0, 3, 1, 4]);
     assert_eq!(items(3), [5, 2, 0]);
@@ -111,11 +103,7 @@ fn equals_are_ordered_by_popularity_then_item() {
 #[test]
 fn scores_tell_how_the_words_matched() {
     let index = Index::try_from(parts(TRACKS.iter().copied())).unwrap();
-    for (query, range) in [
-        ("heroes", 2.0..3.0),
-        ("dansing qeen", 1.0..2.0),
-        ("queen nonsense", 0.0..1.0),
-    ] {
+    for (query, range) in [("heroes", 2.0..3.0), ("dansing qeen", 1.0..2.0), ("queen nonsense", 0.0..1.0)] {
         let hits = index.search(query, 1, |_| 0.0);
         assert!(range.contains(&hits[0].score), "{query}: {hits:?}");
     }
@@ -136,9 +124,8 @@ fn items_out_of_order_are_refused() {
 }
 
 fn demo_index(n: usize) -> (Vec<(String, Vec<String>)>, Index, TitleParts) {
-    let tracks: Vec<(String, Vec<String>)> = demo::catalogue(n, 3)
-        .map(|track| (track.name.unwrap_or_default(), track.artists))
-        .collect();
+    let tracks: Vec<(String, Vec<String>)> =
+        demo::catalogue(n, 3).map(|track| (track.name.unwrap_or_default(), track.artists)).collect();
     let mut builder = TitleIndexBuilder::new();
     for ((name, artists), item) in tracks.iter().zip(0..) {
         builder.add(ItemIdx(item), Some(name), artists);
@@ -180,10 +167,7 @@ fn one_edit_in_a_long_word_is_forgiven() {
             let mut words = words.clone();
             words[at] = misspelt.into_iter().collect();
             let query = words.join(" ");
-            let found = index
-                .search(&query, 20, |_| 0.0)
-                .iter()
-                .any(|hit| hit.item.as_usize() == item);
+            let found = index.search(&query, 20, |_| 0.0).iter().any(|hit| hit.item.as_usize() == item);
             assert!(found, "{query:?} does not find {:?}", tracks[item]);
             n_tried += 1;
         }
