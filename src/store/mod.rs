@@ -1,8 +1,21 @@
 //! The living catalogue: tracks as they were imported and refreshed, before a build turns them into a snapshot.
 //!
-//! `lmdb.rs` is the embedded store, the default. [`open`] reads the `--store` notation.
+//! `lmdb.rs` is the embedded store, the default; `record.rs` is how it writes one track; `location.rs` reads the
+//! `--store` notation; `error.rs` says what can go wrong.
+
+mod error;
+mod lmdb;
+mod location;
+mod record;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+pub use error::StoreError;
+pub use lmdb::{LmdbOptions, LmdbStore};
+pub use location::StoreLocation;
 
 use crate::track::{Track, TrackId};
 
@@ -20,4 +33,60 @@ pub trait CatalogueStore: Send + Sync {
 
     /// Calls `visit` for every track, bytewise ascending by id, from one consistent reading, until it breaks.
     fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError>;
+}
+
+/// What became of the tracks given to [`CatalogueStore::upsert`]: each is counted exactly once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UpsertCounts {
+    /// New to the catalogue.
+    pub inserted: u64,
+    /// Known, and something changed.
+    pub updated: u64,
+    /// Known, and nothing changed.
+    pub unchanged: u64,
+    /// Merged into a track that this same run had already given (one row per genre, or a repeated row).
+    pub merged: u64,
+}
+
+impl std::ops::AddAssign for UpsertCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.merged += other.merged;
+    }
+}
+
+/// Opens the catalogue that `uri` names (`lmdb:PATH`), creating it when it does not exist.
+pub fn open(uri: &str) -> Result<Arc<dyn CatalogueStore>, StoreError> {
+    match StoreLocation::parse(uri)? {
+        StoreLocation::Lmdb(path) => Ok(Arc::new(LmdbStore::open(&path, &LmdbOptions::from_env()?)?)),
+    }
+}
+
+/// Opens the catalogue that `uri` names; `None` when it does not exist yet. Creates nothing.
+pub fn open_existing(uri: &str) -> Result<Option<Arc<dyn CatalogueStore>>, StoreError> {
+    match StoreLocation::parse(uri)? {
+        StoreLocation::Lmdb(path) => {
+            let store = LmdbStore::open_existing(&path, &LmdbOptions::from_env()?)?;
+            Ok(store.map(|store| Arc::new(store) as Arc<dyn CatalogueStore>))
+        }
+    }
+}
+
+/// Sorts `tracks` by id and merges those with the same id in the order given, their genres added to each other.
+/// Returns how many were merged away.
+pub(crate) fn sort_and_coalesce(tracks: &mut Vec<Track>) -> u64 {
+    let n_before = tracks.len();
+    // Stable: for one id, later rows win.
+    tracks.sort_by(|a, b| a.id.cmp(&b.id));
+    tracks.dedup_by(|later, kept| {
+        let same = later.id == kept.id;
+        if same {
+            let taken = std::mem::replace(later, Track::new(kept.id.clone()));
+            kept.merge(taken, true);
+        }
+        same
+    });
+    (n_before - tracks.len()) as u64
 }

@@ -1,0 +1,152 @@
+//! What can go wrong with the catalogue.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::codec::CodecError;
+use crate::track::TrackId;
+
+/// Why the catalogue could not be opened, read or written. Nothing of a failed write is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// `--store` is not in a known notation.
+    #[error("the store {uri:?} is not understood; expected lmdb:PATH, for example lmdb:data/catalogue")]
+    Location {
+        /// What was given.
+        uri: String,
+    },
+    /// An option is not usable.
+    #[error("{name} is {value:?}; expected {expected}")]
+    Option {
+        /// Its name.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What would be accepted.
+        expected: String,
+    },
+    /// The directory cannot be created or used.
+    #[error("the catalogue directory {} cannot be created; check that the path is writable", path.display())]
+    Create {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("the catalogue {} cannot be opened", path.display())]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: heed::Error,
+    },
+    /// The path holds something else.
+    #[error(
+        "{} is not a nearfield catalogue ({what}); give another path with --store lmdb:PATH", path.display()
+    )]
+    NotACatalogue {
+        /// The directory.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// A later nearfield wrote it.
+    #[error(
+        "the catalogue {} has format version {got}; this nearfield reads up to {supported}: use a newer nearfield",
+        path.display()
+    )]
+    NewerFormat {
+        /// The directory.
+        path: PathBuf,
+        /// Its version.
+        got: u32,
+        /// The newest version this program reads.
+        supported: u32,
+    },
+    /// The data file ends before its last page.
+    #[error(
+        "the catalogue file {} is truncated: {got} bytes, at least {expected} expected; restore it from a copy or import again",
+        path.display()
+    )]
+    Truncated {
+        /// The data file.
+        path: PathBuf,
+        /// Bytes it must have.
+        expected: u64,
+        /// Bytes it has.
+        got: u64,
+    },
+    /// The disk has no room left.
+    #[error("no space left on the disk that holds the catalogue {}; what was committed before is kept: free some space and run again", path.display())]
+    DiskFull {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The map is too small.
+    #[error("the catalogue {} has reached its limit of {limit_bytes} bytes; set NEARFIELD_LMDB_MAP_GIB to a larger number", path.display())]
+    MapFull {
+        /// The directory.
+        path: PathBuf,
+        /// The limit in force.
+        limit_bytes: u64,
+    },
+    /// One track's record is not readable.
+    #[error("the record of track {id} is damaged; import that track again")]
+    Record {
+        /// Its id.
+        id: String,
+        /// Why.
+        source: RecordError,
+    },
+    /// One track does not fit into a record.
+    #[error("track {id} cannot be stored")]
+    Encode {
+        /// Its id.
+        id: TrackId,
+        /// Why.
+        source: CodecError,
+    },
+    /// LMDB failed.
+    #[error("the catalogue {} failed", path.display())]
+    Lmdb {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: heed::Error,
+    },
+}
+
+/// Why the bytes stored for a track are not a track.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// There are no bytes at all.
+    #[error("it is empty")]
+    Empty,
+    /// Its version byte is unknown.
+    #[error("it has version {got}, at most {supported} is known")]
+    Version {
+        /// The version found.
+        got: u8,
+        /// The newest known.
+        supported: u8,
+    },
+    /// The key is not a track id.
+    #[error("its key is not a track id")]
+    Key,
+    /// A value code is unknown.
+    #[error("it holds a value with the unknown code {code}")]
+    ValueCode {
+        /// The code.
+        code: u8,
+    },
+    /// A number is not finite.
+    #[error("its value {name} is not finite")]
+    NotFinite {
+        /// The value's name.
+        name: String,
+    },
+    /// The encoding is damaged.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
