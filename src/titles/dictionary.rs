@@ -175,3 +175,69 @@ impl<T: Deref<Target = [u8]>> TypoWalk<'_, T> {
 fn guarded<R: Default>(walk: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(walk)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn dictionary(terms: &BTreeSet<String>) -> Dictionary<Vec<u8>> {
+        let mut builder = fst::MapBuilder::memory();
+        for (term, number) in terms.iter().zip(0..) {
+            builder.insert(term, number).unwrap();
+        }
+        Dictionary::open(builder.into_inner().unwrap()).map_err(|error| error.to_string()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn runs_of_terms_are_those_with_the_beginning(
+            terms in prop::collection::btree_set("[abé\u{96e8}]{1,6}", 0..60),
+            word in "[abé\u{96e8}]{1,4}",
+        ) {
+            let run = dictionary(&terms).beginning_with(word.as_bytes());
+            for (term, number) in terms.iter().zip(0..) {
+                prop_assert_eq!(run.contains(&number), term.starts_with(&word), "{} {:?}", term, run);
+            }
+        }
+
+        #[test]
+        fn typos_are_all_terms_within_the_distance(
+            terms in prop::collection::btree_set("[abcé\u{96e8}]{1,7}", 0..60),
+            word in "[abcé\u{96e8}]{1,6}",
+            distance in 1..3_u8,
+        ) {
+            let dictionary = dictionary(&terms);
+            let mut steps_left = u32::MAX;
+            let found = dictionary.typos(&word, distance, true, &mut steps_left);
+            let automaton = TypoAutomaton::new(&word, distance).unwrap();
+            let nearest = |term: u32, whole: bool| {
+                found.iter().filter(|t| t.whole == whole && t.terms.contains(&term)).map(|t| t.distance).min()
+            };
+            for (term, number) in terms.iter().zip(0..) {
+                let mut state = automaton.start();
+                let mut beginnings = Vec::new();
+                for byte in term.bytes() {
+                    state = automaton.accept(&state, byte);
+                    beginnings.extend(automaton.distance(&state));
+                }
+                prop_assert_eq!(nearest(number, true), automaton.distance(&state).filter(|d| *d > 0));
+                match beginnings.into_iter().min() {
+                    Some(0) => prop_assert!(dictionary.beginning_with(word.as_bytes()).contains(&number)),
+                    expected => prop_assert_eq!(nearest(number, false), expected, "{}", term),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_ends_when_its_steps_are_used_up() {
+        let terms = ["aaaa", "aaab", "aaba"].map(String::from).into();
+        let mut steps_left = 2;
+        assert_eq!(dictionary(&terms).typos("aaaa", 1, false, &mut steps_left), []);
+        assert_eq!(steps_left, 0);
+    }
+}
