@@ -22,6 +22,9 @@ const GRAPH_EFFORTS: [usize; 8] = [16, 24, 32, 48, 64, 96, 160, 320];
 const FOREST_EFFORTS: [usize; 7] = [200, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
 /// Upper ends of the buckets; the last takes the rest.
 const BUCKETS: [f64; 8] = [0.3, 0.6, 0.8, 1.0, 1.2, 1.5, 1.8, 100.0];
+/// Queries of a bucket that are run: the forest is far slower than the graph and nobody plans by it.
+const GRAPH_QUERIES: usize = 400;
+const FOREST_QUERIES: usize = 40;
 /// A bucket with fewer queries says nothing: the next one, which is harder, stands in for it.
 const LEAST_QUERIES: usize = 20;
 
@@ -45,11 +48,13 @@ pub fn calibrate(
     }
     let engines = snapshot.engines();
     if engines.contains(&EngineKind::Hnsw) {
-        calibration.graph = buckets(snapshot, EngineKind::Hnsw, &GRAPH_EFFORTS, &queries, cancel)?;
+        calibration.graph =
+            buckets(snapshot, EngineKind::Hnsw, &GRAPH_EFFORTS, GRAPH_QUERIES, &queries, cancel)?;
     }
     if let Some(forest) = snapshot.forest() {
         forest.wait()?;
-        calibration.forest = buckets(snapshot, EngineKind::Forest, &FOREST_EFFORTS, &queries, cancel)?;
+        calibration.forest =
+            buckets(snapshot, EngineKind::Forest, &FOREST_EFFORTS, FOREST_QUERIES, &queries, cancel)?;
     }
     Ok(calibration)
 }
@@ -68,6 +73,7 @@ fn buckets(
     snapshot: &Snapshot,
     engine: EngineKind,
     efforts: &[usize],
+    most_queries: usize,
     queries: &[EvalQuery],
     cancel: &CancelToken,
 ) -> Result<Vec<CalibrationBucket>, EvalError> {
@@ -79,6 +85,9 @@ fn buckets(
         if inside.len() < LEAST_QUERIES {
             continue;
         }
+        // Spread over all kinds of weights that fall into the bucket.
+        let inside: Vec<&EvalQuery> =
+            inside.iter().copied().step_by(inside.len().div_ceil(most_queries)).collect();
         least = max_distance;
         let mut points = Vec::new();
         for &effort in efforts {

@@ -143,3 +143,6 @@ pub trait Engine: Send + Sync {
     /// The best `request.k` of the accepted items among `vectors`, as far as this engine finds them.
     fn search(&self, vectors: &Vectors, request: &SearchRequest<'_>) -> Result<Found, EngineError>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ mod automaton;
 mod build;
 mod candidates;
 mod dictionary;
+mod error;
 mod normalise;
 mod search;
 
@@ -24,7 +25,8 @@ mod search;
 mod tests;
 
 pub use build::{TitleIndexBuilder, TitleParts};
-pub use search::{TitleHit, TitleIndex, TitleIndexError};
+pub use error::TitleIndexError;
+pub use search::{OwnedTitleIndex, TitleHit, TitleIndex};
 
 /// What the eight bits of a posting's field say.
 mod field {

@@ -1,13 +1,16 @@
 //! Answers queries from the sections of a title index, mapped or in memory.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+use std::collections::HashSet;
 use std::ops::{Deref, Range};
 
 use crate::track::ItemIdx;
 
+use super::automaton::MAX_DISTANCE;
 use super::build::TitleParts;
 use super::candidates::{Candidates, Quality};
 use super::dictionary::Dictionary;
+use super::error::TitleIndexError;
 use super::normalise::{is_unspaced, query_words};
 
 /// Further words of a query are not looked at.
@@ -19,52 +22,10 @@ const MAX_QUERY_BYTES: usize = 1_024;
 const MAX_ADMITTED: u64 = 300_000;
 /// Postings that one further word may look through; looking is cheaper than admitting.
 const MAX_LOOKED_AT: u64 = 1_500_000;
-/// Misspelt terms taken for one word.
-const MAX_TYPO_TERMS: usize = 128;
-
-/// Why sections are not a title index.
-#[derive(Debug, thiserror::Error)]
-pub enum TitleIndexError {
-    /// The dictionary is not an `fst::Map`, or its checksum is wrong.
-    #[error("the dictionary of titles cannot be read")]
-    Dictionary(#[from] fst::Error),
-    /// There must be one more offset than terms.
-    #[error("the dictionary of titles has {n_terms} terms, so {expected} offsets are expected, not {got}")]
-    OffsetCount {
-        /// Terms in the dictionary.
-        n_terms: usize,
-        /// `n_terms + 1`.
-        expected: usize,
-        /// Offsets there are.
-        got: usize,
-    },
-    /// The first offset must be 0 and none smaller than the one before.
-    #[error("offset {at} into the postings of titles is {got}, expected {expected}")]
-    Offset {
-        /// Which offset.
-        at: usize,
-        /// What it must be, in words.
-        expected: &'static str,
-        /// What it is.
-        got: u64,
-    },
-    /// The last offset must be the number of postings.
-    #[error("the postings of titles should number {expected} by their last offset, but there are {got}")]
-    PostingCount {
-        /// The last offset.
-        expected: u64,
-        /// Postings there are.
-        got: usize,
-    },
-    /// There must be one field per posting.
-    #[error("the title index has {n_postings} postings but {got} fields; one each is expected")]
-    FieldCount {
-        /// Postings there are.
-        n_postings: usize,
-        /// Fields there are.
-        got: usize,
-    },
-}
+/// Misspelt terms, or beginnings of terms, taken for one word and distance.
+const MAX_TYPO_SPANS: usize = 128;
+/// Transitions of the dictionary that all words of a query together may follow in search of typos.
+const MAX_TYPO_STEPS: u32 = 250_000;
 
 /// One track found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,6 +62,14 @@ impl TryFrom<(TitleParts, u32)> for OwnedTitleIndex {
 struct Span {
     terms: Range<u32>,
     quality: Quality,
+}
+
+/// How far the search for typos in one query has come.
+struct TypoSearch<'a> {
+    words: &'a [String],
+    /// For each word, the largest distance that was tried.
+    tried: Vec<u8>,
+    steps_left: u32,
 }
 
 impl<T, O, P, F> TitleIndex<T, O, P, F>
@@ -140,15 +109,17 @@ where
     /// The at most `limit` tracks that match `query` best, best first.
     ///
     /// Every word has to match a term of the title or an artist: exactly, as the beginning of it (the last word, which
-    /// may still be being typed, and words in scripts without spaces), or with typos (one edit from 4 letters on, two
-    /// from 8) when there are fewer than `limit` answers without. If no track matches every word, those that match most words
-    /// are the answer. Exact beats prefix beats typo, then title beats artist, then a wholly matched title or name a
-    /// partly matched one; of equals, the larger `popularity` comes first (NaN last), then the smaller `ItemIdx`.
+    /// may still be being typed, and words in scripts without spaces), or misspelt: by one edit in words of 4 letters and
+    /// more, by two in words of 8 and more. Typos are looked for when there is no answer without (for a query of one word:
+    /// when there are fewer than `limit`). If no track matches every word, those that match most words are the answer.
+    ///
+    /// Exact beats prefix beats typo, then title beats artist, then a wholly matched title or name a partly matched one;
+    /// of equals, the larger `popularity` comes first (NaN last), then the smaller `ItemIdx`.
     pub fn search(&self, query: &str, limit: usize, popularity: impl Fn(ItemIdx) -> f64) -> Vec<TitleHit> {
         let mut words = query_words(&query[..query.floor_char_boundary(MAX_QUERY_BYTES)]);
         words.truncate(MAX_QUERY_WORDS);
         // Of equal words the last stays: it may be the one that is being typed.
-        let mut unseen = std::collections::HashSet::new();
+        let mut unseen = HashSet::new();
         words.reverse();
         words.retain(|word| unseen.insert(word.clone()));
         words.reverse();
@@ -160,15 +131,27 @@ where
         for (i, word) in words.iter().enumerate() {
             spans.push(self.spans(word, i + 1 == words.len()));
         }
-        let found = self.gather(&spans, true);
-        if found.list().len() >= limit {
-            return rank(&found, words.len(), limit, popularity);
-        }
-        for (i, word) in words.iter().enumerate() {
-            let typos = self.typo_spans(word, i + 1 == words.len());
-            spans[i].extend(typos);
-        }
         let mut found = self.gather(&spans, true);
+        // An answer to a single word may be an accident (there is a "metalica"); one to several words rarely is.
+        let enough = if words.len() == 1 { limit } else { 1 };
+        if found.list().len() < enough {
+            // Looking for typos takes longer than all else. A word that matches nothing keeps every track from
+            // matching all words, so these come first.
+            let mut typos =
+                TypoSearch { words: &words, tried: vec![0; words.len()], steps_left: MAX_TYPO_STEPS };
+            for distance in 1..=MAX_DISTANCE {
+                self.add_typos(&mut typos, distance, &mut spans, true);
+            }
+            if spans.iter().all(|spans| self.is_matched(spans)) {
+                found = self.gather(&spans, true);
+                for (distance, enough) in [(1, enough), (2, 1)] {
+                    if found.list().len() < enough && self.add_typos(&mut typos, distance, &mut spans, false)
+                    {
+                        found = self.gather(&spans, true);
+                    }
+                }
+            }
+        }
         if found.list().is_empty() && words.len() > 1 {
             found = self.gather(&spans, false);
         }
@@ -180,34 +163,52 @@ where
         let exact = self.dictionary.exact(word);
         let mut spans = Vec::new();
         if last || word.chars().any(is_unspaced) {
-            spans.push(Span { terms: self.dictionary.beginning_with(word), quality: Quality::PREFIX });
+            spans.push(Span {
+                terms: self.dictionary.beginning_with(word.as_bytes()),
+                quality: Quality::PREFIX,
+            });
         }
         spans.extend(exact.map(|term| Span { terms: term..term + 1, quality: Quality::EXACT }));
         spans
     }
 
-    /// What `word` matches if it was misspelt.
-    fn typo_spans(&self, word: &str, last: bool) -> Vec<Span> {
-        let distance = match word.chars().count() {
-            0..4 => return Vec::new(),
-            4..8 => 1,
-            _ => 2,
-        };
-        if word.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Vec::new(); // 1998 is not a misspelt 1999
+    /// What `word` matches if it was misspelt by `distance` edits.
+    fn typo_spans(&self, word: &str, distance: u8, last: bool, steps_left: &mut u32) -> Vec<Span> {
+        let mut typos = self.dictionary.typos(word, distance, last, steps_left);
+        typos.retain(|typo| typo.distance == distance); // fewer edits were tried before
+        typos.sort_by_cached_key(|t| (!t.whole, Reverse(self.n_postings(&t.terms)), t.terms.start));
+        typos.truncate(MAX_TYPO_SPANS);
+        typos
+            .into_iter()
+            .map(|t| Span { terms: t.terms, quality: Quality::typo(distance, t.whole) })
+            .collect()
+    }
+
+    /// Adds what words (with `unmatched_only`, those without any match) match if misspelt by `distance` edits; whether
+    /// that is anything.
+    fn add_typos(
+        &self,
+        search: &mut TypoSearch<'_>,
+        distance: u8,
+        spans: &mut [Vec<Span>],
+        unmatched_only: bool,
+    ) -> bool {
+        let mut n_added = 0;
+        for (i, word) in search.words.iter().enumerate() {
+            let skip = unmatched_only && self.is_matched(&spans[i]);
+            if !skip && search.tried[i] < distance && distance <= typos_allowed(word) {
+                search.tried[i] = distance;
+                let last = i + 1 == search.words.len();
+                let typos = self.typo_spans(word, distance, last, &mut search.steps_left);
+                n_added += typos.len();
+                spans[i].extend(typos);
+            }
         }
-        let mut typos = self.dictionary.typos(word, distance, last);
-        let key = |t: &super::dictionary::Typo| {
-            (!t.whole, t.distance, std::cmp::Reverse(self.n_postings(&(t.term..t.term + 1))), t.term)
-        };
-        typos.retain(|typo| typo.distance > 0);
-        typos.sort_unstable_by_key(key);
-        typos.truncate(MAX_TYPO_TERMS);
-        let span = |t: super::dictionary::Typo| Span {
-            terms: t.term..t.term + 1,
-            quality: Quality::typo(t.distance, t.whole),
-        };
-        typos.into_iter().map(span).collect()
+        n_added > 0
+    }
+
+    fn is_matched(&self, spans: &[Span]) -> bool {
+        spans.iter().any(|span| self.n_postings(&span.terms) > 0)
     }
 
     /// The items that match every word, or (unless `need_all`) any.
@@ -246,9 +247,12 @@ where
             found.scan(&self.postings[range.clone()], &self.fields[range], span.quality, admit);
             return;
         }
+        if *budget == 0 {
+            return;
+        }
         let mut terms: Vec<(u64, u32)> =
             span.terms.clone().map(|term| (self.n_postings(&(term..term + 1)), term)).collect();
-        terms.sort_unstable_by_key(|&(n, term)| (std::cmp::Reverse(n), term));
+        terms.sort_unstable_by_key(|&(n, term)| (Reverse(n), term));
         for (n, term) in terms {
             let range = self.range(&(term..term + 1));
             let range = range.start..range.end.min(range.start + *budget as usize);
@@ -266,6 +270,18 @@ where
 
     fn range(&self, terms: &Range<u32>) -> Range<usize> {
         self.offsets[terms.start as usize] as usize..self.offsets[terms.end as usize] as usize
+    }
+}
+
+/// How many edits are forgiven in `word`.
+fn typos_allowed(word: &str) -> u8 {
+    if word.bytes().all(|byte| byte.is_ascii_digit()) {
+        return 0; // 1998 is not a misspelt 1999
+    }
+    match word.chars().count() {
+        0..4 => 0,
+        4..8 => 1,
+        _ => MAX_DISTANCE,
     }
 }
 
