@@ -75,7 +75,7 @@ fn problem(error: &serde_json::Error, path: &str) -> Problem {
     match error.classify() {
         Category::Data => {
             if let Some((name, known)) = unknown_field(&text) {
-                // The path may already end in the name that was not known.
+                // The path ends in the unknown name; without one it is all there is.
                 let field = if path.is_empty() { name } else { path };
                 let detail = format!("there is no field `{field}`: {known}");
                 Problem::bad_request("unknown_field", detail).at(field)

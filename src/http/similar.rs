@@ -34,7 +34,8 @@ pub(super) async fn get(
     http: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let request = request(id.into_inner(), http.query_string())?;
-    answer(state, request).await.map_err(|problem| problem.rename_field(parameter_of))
+    let rename = |field: &str| parameter_of(field, http.query_string());
+    answer(state, request).await.map_err(|problem| problem.rename_field(rename))
 }
 
 async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<HttpResponse, Problem> {

@@ -45,8 +45,11 @@ fn bounds(min: Option<f64>, max: Option<f64>) -> Option<Bounds> {
     (min.is_some() || max.is_some()).then_some(Bounds { min, max })
 }
 
-/// The parameter that a field of the JSON request corresponds to.
-pub(super) fn parameter_of(field: &str) -> String {
+/// The parameter that a field of the JSON request corresponds to; `query` is what was given.
+pub(super) fn parameter_of(field: &str, query: &str) -> String {
+    if field == "weights" {
+        return "weight.FEATURE".to_owned();
+    }
     if let Some(feature) = field.strip_prefix("weights.") {
         return format!("weight.{feature}");
     }
@@ -56,8 +59,12 @@ pub(super) fn parameter_of(field: &str) -> String {
     if let Some(rest) = field.strip_prefix("filters.features.") {
         return match rest.rsplit_once('.') {
             Some((feature, side @ ("min" | "max"))) => format!("{side}.{feature}"),
-            // There is no such feature; whether its minimum or maximum was given does not matter.
-            _ => format!("min.{rest}"),
+            // There is no such feature, and either side may have named it.
+            _ => {
+                let min = format!("min.{rest}");
+                let given = Parameters::parse(query).is_ok_and(|mut given| given.text(&min).is_some());
+                if given { min } else { format!("max.{rest}") }
+            }
         };
     }
     if let Some(rest) = field.strip_prefix("filters.") {
@@ -94,12 +101,14 @@ mod tests {
             ("targets.tempo", "target.tempo"),
             ("filters.features.tempo.max", "max.tempo"),
             ("filters.features.temppo", "min.temppo"),
+            ("filters.features.enregy", "max.enregy"),
+            ("weights", "weight.FEATURE"),
             ("filters.year.min", "year.min"),
             ("filters.genres", "genres"),
             ("anchor", "anchor"),
         ];
         for (field, parameter) in pairs {
-            assert_eq!(parameter_of(field), parameter);
+            assert_eq!(parameter_of(field, "min.temppo=1&max.enregy=1"), parameter);
         }
     }
 }

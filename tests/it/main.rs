@@ -1,0 +1,8 @@
+//! Integration tests: the built binary, run as its users run it.
+
+// Tests may unwrap: a panic is how they fail.
+#![allow(clippy::unwrap_used)]
+
+mod http;
+mod serve;
+mod server;
