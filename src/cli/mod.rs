@@ -35,7 +35,7 @@ struct Cli {
         global = true,
         value_name = "FILTER",
         env = "NEARFIELD_LOG",
-        default_value = "warn,nearfield=info"
+        default_value = "warn,actix_http=off,nearfield=info"
     )]
     log: String,
     #[command(subcommand)]

@@ -110,7 +110,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "search_duration",
-            "From a parsed query to its encoded answer, by engine",
+            "From a parsed query to its answer (the beginning of a large one), by engine",
             Unit::Seconds,
             metrics.search_seconds.clone(),
         );

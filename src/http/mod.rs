@@ -9,6 +9,7 @@
 //! health.rs        /healthz, /readyz
 //! similar.rs       POST /api/v1/similar, GET /api/v1/similar/{id}
 //! similar_form.rs  parameters of the latter -> a query
+//! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
 //! indexes.rs       /api/v1/indexes
 //! ```
@@ -26,6 +27,7 @@ mod query_string;
 mod similar;
 mod similar_form;
 mod state;
+mod stream;
 mod tracks;
 
 use std::io;

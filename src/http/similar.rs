@@ -1,5 +1,6 @@
 //! `POST /api/v1/similar` and `GET /api/v1/similar/{id}`: the tracks most similar to a query.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -11,6 +12,7 @@ use super::json::Json;
 use super::problem::Problem;
 use super::similar_form::{parameter_of, request};
 use super::state::{Served, State};
+use super::stream::AnswerStream;
 
 /// Searches that take longer than this, in microseconds, leave the thread of the request. Below it, handing over
 /// costs more than it saves.
@@ -18,6 +20,8 @@ const INLINE_US: f64 = 1_000.0;
 /// Tracks that can be filtered, and ids that can be looked up, within [`INLINE_US`].
 const INLINE_FILTER_ITEMS: usize = 50_000;
 const INLINE_IDS: usize = 200;
+/// Answers with more results than this are sent in parts.
+const MAX_WHOLE: usize = 1_000;
 
 /// `POST /api/v1/similar`
 pub(super) async fn post(
@@ -46,35 +50,61 @@ async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<Http
     }
     let auto = request.engine == "auto";
     let served = state.served();
-    let found = if prepares_quickly(&served.snapshot, &request) {
+    let reply = if prepares_quickly(&served.snapshot, &request) {
         let prepared = Prepared::new(&served.snapshot, &request)?;
         if prepared.estimated_us(&served.snapshot) <= INLINE_US {
-            finish(&served, &prepared, started)
+            reply(served, prepared, started)
         } else {
-            aside(move || finish(&served, &prepared, started)).await
+            aside(move || reply(served, prepared, started)).await
         }
     } else {
-        aside(move || finish(&served, &Prepared::new(&served.snapshot, &request)?, started)).await
+        aside(move || {
+            let prepared = Prepared::new(&served.snapshot, &request)?;
+            reply(served, prepared, started)
+        })
+        .await
     };
-    let found = found?;
-    state.metrics().searched(found.engine, auto, started.elapsed());
-    Ok(HttpResponse::Ok().content_type("application/json").body(found.json))
+    let Reply { engine, body } = reply?;
+    state.metrics().searched(engine, auto, started.elapsed());
+    let mut response = HttpResponse::Ok();
+    response.content_type("application/json");
+    Ok(match body {
+        Body::Whole(json) => response.body(json),
+        Body::Streamed(stream) => response.body(*stream),
+    })
 }
 
 /// An answer on its way out.
-struct Encoded {
+struct Reply {
     engine: &'static str,
-    json: Vec<u8>,
+    body: Body,
 }
 
-fn finish(served: &Served, prepared: &Prepared, started: Instant) -> Result<Encoded, Problem> {
-    let answer: Answer = prepared.answer(&served.snapshot, started)?;
-    let json = serde_json::to_vec(&answer).map_err(|error| Problem::internal(&error))?;
-    Ok(Encoded { engine: answer.engine, json })
+enum Body {
+    Whole(Vec<u8>),
+    Streamed(Box<AnswerStream>),
+}
+
+fn reply(served: Arc<Served>, prepared: Prepared, started: Instant) -> Result<Reply, Problem> {
+    let snapshot = &served.snapshot;
+    let (plan, hits) = prepared.find(snapshot)?;
+    let engine = plan.engine.name();
+    let body = if hits.len() <= MAX_WHOLE {
+        let results = prepared.show(snapshot, &hits, 0)?;
+        Body::Whole(encode(&Answer::new(snapshot, &prepared, plan, results, started))?)
+    } else {
+        let head = encode(&Answer::new(snapshot, &prepared, plan, Vec::new(), started))?;
+        Body::Streamed(Box::new(AnswerStream::new(served, prepared, hits, head)))
+    };
+    Ok(Reply { engine, body })
+}
+
+fn encode(answer: &Answer) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(answer).map_err(|error| Problem::internal(&error))
 }
 
 /// Runs `work` on the blocking pool.
-async fn aside(work: impl FnOnce() -> Result<Encoded, Problem> + Send + 'static) -> Result<Encoded, Problem> {
+async fn aside(work: impl FnOnce() -> Result<Reply, Problem> + Send + 'static) -> Result<Reply, Problem> {
     web::block(work).await.map_err(|error| Problem::internal(&error))?
 }
 

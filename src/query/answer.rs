@@ -102,25 +102,39 @@ impl TrackView {
     }
 }
 
-impl Answer {
-    pub(super) fn new(
+impl Prepared {
+    /// What is shown of `hits`, the next ones after the first `n_before` of the ranking. Large answers are shown in
+    /// parts, so that they are never in memory as a whole.
+    pub fn show(
+        &self,
         snapshot: &Snapshot,
-        prepared: &Prepared,
-        plan: Plan,
         hits: &[Hit],
-        started: Instant,
-    ) -> Result<Self, QueryError> {
-        let explainer = prepared.explain.then(|| Explainer::new(snapshot, prepared));
+        n_before: usize,
+    ) -> Result<Vec<ResultView>, QueryError> {
+        let explainer = self.explain.then(|| Explainer::new(snapshot, self));
         let mut results = Vec::with_capacity(hits.len());
         for (place, hit) in hits.iter().enumerate() {
             results.push(ResultView {
-                rank: place + 1,
+                rank: n_before + place + 1,
                 id: snapshot.items().id(hit.item).into_owned(),
                 similarity: hit.score,
                 track: TrackView::of(snapshot, hit.item)?,
                 explanation: explainer.as_ref().map(|explainer| explainer.explain(hit.item)),
             });
         }
+        Ok(results)
+    }
+}
+
+impl Answer {
+    /// The answer that `plan` led to; `started` is when the request came in.
+    pub fn new(
+        snapshot: &Snapshot,
+        prepared: &Prepared,
+        plan: Plan,
+        results: Vec<ResultView>,
+        started: Instant,
+    ) -> Self {
         let plan_view = PlanView {
             effort: (plan.effort > 0).then_some(plan.effort),
             estimated_us: plan.estimated_us.is_finite().then_some(plan.estimated_us.round() as u64),
@@ -128,13 +142,13 @@ impl Answer {
             distance_from_build: (plan.distance_from_build * 1000.0).round() / 1000.0,
             reason: plan.reason,
         };
-        Ok(Self {
+        Self {
             generation: snapshot.manifest().generation.clone(),
             engine: plan.engine.name(),
             plan: plan_view,
             took_us: started.elapsed().as_micros() as u64,
             warnings: prepared.warnings.clone(),
             results,
-        })
+        }
     }
 }

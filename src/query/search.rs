@@ -26,10 +26,12 @@ const RESULT_US: f64 = 2.0;
 const EXPLANATION_US: f64 = 6.0;
 
 impl Prepared {
-    /// The answer; `started` is when the request came in. `snapshot` must be the one this was prepared for.
+    /// The answer; `started` is when the request came in. `snapshot` must be the one this was prepared for, here and
+    /// in all that follows.
     pub fn answer(&self, snapshot: &Snapshot, started: Instant) -> Result<Answer, QueryError> {
-        let (plan, hits) = self.run(snapshot)?;
-        Answer::new(snapshot, self, plan, &hits, started)
+        let (plan, hits) = self.find(snapshot)?;
+        let results = self.show(snapshot, &hits, 0)?;
+        Ok(Answer::new(snapshot, self, plan, results, started))
     }
 
     /// About how many microseconds [`Self::answer`] will take, so that a server can keep its threads responsive;
@@ -50,7 +52,7 @@ impl Prepared {
     }
 
     /// The ranked hits, diversified if asked for, with the plan that found them.
-    pub(super) fn run(&self, snapshot: &Snapshot) -> Result<(Plan, Vec<Hit>), QueryError> {
+    pub fn find(&self, snapshot: &Snapshot) -> Result<(Plan, Vec<Hit>), QueryError> {
         let search = |k: usize| -> Result<(Plan, Vec<Hit>), QueryError> {
             let plan = self.plan(snapshot, k);
             let found = execute(snapshot, &plan, &self.target(k))?;

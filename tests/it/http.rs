@@ -53,6 +53,21 @@ fn every_engine_answers() {
 }
 
 #[test]
+fn a_large_answer_begins_as_a_small_one() {
+    let server = Server::start();
+    let query = |k: usize| json!({"targets": {"energy": 0.5}, "k": k, "engine": "exact", "explain": true});
+    let (small, large) = (server.similar(&query(1000)), server.similar(&query(1500)));
+    // Only what was made as a whole has a known length.
+    assert_eq!((small.header("content-length").is_empty(), large.header("content-length")), (false, ""));
+    let (small, large) = (small.ok(), large.ok());
+    let results = large["results"].as_array().unwrap();
+    assert_eq!(results.len(), 1500);
+    assert_eq!(results[..1000], small["results"].as_array().unwrap()[..]);
+    assert_eq!(results[1499]["rank"], 1500);
+    assert_eq!(large["generation"], small["generation"]);
+}
+
+#[test]
 fn get_answers_as_post_does() {
     let server = Server::start();
     let id = server.ids().remove(0);
