@@ -42,7 +42,8 @@ pub enum CodecError {
 /// Appends the encoding of `value` to `out`.
 pub fn encode_into<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let start = out.len();
-    bincode::serde::encode_into_std_write(value, out, CONFIG).map_err(|e| CodecError::Encode(e.to_string()))?;
+    bincode::serde::encode_into_std_write(value, out, CONFIG)
+        .map_err(|e| CodecError::Encode(e.to_string()))?;
     let got = out.len() - start;
     if got > MAX_RECORD_BYTES {
         out.truncate(start);
@@ -77,14 +78,20 @@ mod tests {
 
     #[test]
     fn integers_are_fixed_width_and_little_endian() {
-        assert_eq!(encode(&(1u32, "ab")).unwrap(), [1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b']);
+        assert_eq!(
+            encode(&(1u32, "ab")).unwrap(),
+            [1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b']
+        );
     }
 
     #[test]
     fn every_truncation_and_any_surplus_is_refused() {
         let bytes = encode(&("name".to_owned(), vec![1.5f64, 2.5])).unwrap();
         for cut in 0..bytes.len() {
-            assert!(decode::<(String, Vec<f64>)>(&bytes[..cut]).is_err(), "cut at {cut}");
+            assert!(
+                decode::<(String, Vec<f64>)>(&bytes[..cut]).is_err(),
+                "cut at {cut}"
+            );
         }
         let mut longer = bytes.clone();
         longer.push(0);

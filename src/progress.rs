@@ -33,7 +33,11 @@ impl CancelToken {
 
     /// `Err(Cancelled)` once the work was asked to stop, for use with `?`.
     pub fn check(&self) -> Result<(), Cancelled> {
-        if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(Cancelled)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -73,7 +77,11 @@ impl Progress {
 
     fn bar(&self, title: &'static str, n: u64, template: &str) -> Phase {
         // `stderr()` draws on terminals only; indicatif checks.
-        let target = if self.visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if self.visible {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(n), target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);

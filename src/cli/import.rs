@@ -32,7 +32,8 @@ pub(super) struct ImportArgs {
 }
 
 pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
-    let location = StoreLocation::parse(&args.store.store).map_err(|error| Failure::Usage(error.to_string()))?;
+    let location =
+        StoreLocation::parse(&args.store.store).map_err(|error| Failure::Usage(error.to_string()))?;
     let import = Import::prepare(&args.files, &args.mappings).map_err(|error| match error.is_usage() {
         true => Failure::Usage(Failure::from(error).to_string()),
         false => error.into(),
@@ -40,7 +41,12 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     let Outcome { report, error } = if args.dry_run {
         let existing = store::open_existing(&args.store.store)?;
         let destination = Destination::DryRun(existing.as_deref());
-        import.run(&destination, RejectsPlace::Nowhere, &context.progress, &context.cancel)
+        import.run(
+            &destination,
+            RejectsPlace::Nowhere,
+            &context.progress,
+            &context.cancel,
+        )
     } else {
         let store = store::open(&args.store.store)?;
         let store: &dyn CatalogueStore = &*store;
@@ -48,7 +54,12 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
             Some(file) => RejectsPlace::File(file),
             None => RejectsPlace::Directory(location.parent_dir().join("rejects")),
         };
-        import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel)
+        import.run(
+            &Destination::Store(store),
+            rejects,
+            &context.progress,
+            &context.cancel,
+        )
     };
     if args.json {
         print_json(&report)?;

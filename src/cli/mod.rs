@@ -30,7 +30,12 @@ enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct StoreFlag {
     /// The catalogue: `lmdb:PATH`
-    #[arg(long, value_name = "STORE", env = "NEARFIELD_STORE", default_value = "lmdb:data/catalogue")]
+    #[arg(
+        long,
+        value_name = "STORE",
+        env = "NEARFIELD_STORE",
+        default_value = "lmdb:data/catalogue"
+    )]
     pub store: String,
 }
 
@@ -38,7 +43,12 @@ pub(crate) struct StoreFlag {
 #[derive(Debug, Args)]
 pub(crate) struct SnapshotFlags {
     /// The directory that holds built snapshots
-    #[arg(long, value_name = "DIR", env = "NEARFIELD_INDEXES", default_value = "indexes")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "NEARFIELD_INDEXES",
+        default_value = "indexes"
+    )]
     pub indexes: PathBuf,
     /// The snapshot's name
     #[arg(long, env = "NEARFIELD_NAME", default_value = "main")]
@@ -88,7 +98,10 @@ impl fmt::Display for Failure {
 /// Parses the arguments of this process and runs what they ask for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let context = Context { progress: Progress::stderr(), cancel: CancelToken::new() };
+    let context = Context {
+        progress: Progress::stderr(),
+        cancel: CancelToken::new(),
+    };
     let on_signal = context.cancel.clone();
     if let Err(error) = ctrlc::set_handler(move || on_signal.cancel()) {
         eprintln!("warning: Ctrl-C will not stop cleanly: {error}");
@@ -100,7 +113,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
-            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) {
+                2
+            } else {
+                1
+            })
         }
     }
 }

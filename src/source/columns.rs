@@ -48,8 +48,30 @@ pub const DEFAULT_VECTOR: &str = "vector";
 /// Fields with the column names that give them, the best first. Names are compared in lower case with `_` for spaces
 /// and hyphens.
 const KNOWN: &[(Field, &[&str])] = &[
-    (Field::Id, &["track_id", "spotify_track_id", "spotify_id", "id", "track_uri", "spotify_uri", "uri"]),
-    (Field::Name, &["track_name", "name", "track_title", "title", "song_name", "song", "track"]),
+    (
+        Field::Id,
+        &[
+            "track_id",
+            "spotify_track_id",
+            "spotify_id",
+            "id",
+            "track_uri",
+            "spotify_uri",
+            "uri",
+        ],
+    ),
+    (
+        Field::Name,
+        &[
+            "track_name",
+            "name",
+            "track_title",
+            "title",
+            "song_name",
+            "song",
+            "track",
+        ],
+    ),
     (
         Field::Artists,
         &[
@@ -63,14 +85,47 @@ const KNOWN: &[(Field, &[&str])] = &[
             "artist",
         ],
     ),
-    (Field::ArtistIds, &["artist_ids", "artists_ids", "id_artists", "artists.id", "artist_id"]),
-    (Field::Album, &["album", "album_name", "track_album_name", "album_title", "album.name"]),
+    (
+        Field::ArtistIds,
+        &[
+            "artist_ids",
+            "artists_ids",
+            "id_artists",
+            "artists.id",
+            "artist_id",
+        ],
+    ),
+    (
+        Field::Album,
+        &[
+            "album",
+            "album_name",
+            "track_album_name",
+            "album_title",
+            "album.name",
+        ],
+    ),
     (Field::AlbumId, &["album_id", "track_album_id", "album.id"]),
     (
         Field::ReleaseDate,
-        &["release_date", "track_album_release_date", "album_release_date", "album.release_date"],
+        &[
+            "release_date",
+            "track_album_release_date",
+            "album_release_date",
+            "album.release_date",
+        ],
     ),
-    (Field::Genres, &["genres", "genre", "track_genre", "playlist_genre", "playlist_subgenre", "artist_genres"]),
+    (
+        Field::Genres,
+        &[
+            "genres",
+            "genre",
+            "track_genre",
+            "playlist_genre",
+            "playlist_subgenre",
+            "artist_genres",
+        ],
+    ),
     (Field::Explicit, &["explicit", "is_explicit", "track_explicit"]),
     (Field::TrackNumber, &["track_number"]),
     (Field::DiscNumber, &["disc_number"]),
@@ -160,7 +215,9 @@ impl FromStr for Field {
         if let Some((kind, name)) = text.trim().split_once(':') {
             let valid = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
             if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
-                return Err(MappingError::Name { given: name.to_owned() });
+                return Err(MappingError::Name {
+                    given: name.to_owned(),
+                });
             }
             match normalise(kind).as_str() {
                 "value" => return Ok(Self::Value(name.to_owned())),
@@ -186,7 +243,10 @@ impl FromStr for Field {
             .filter(|(likeness, _)| *likeness > 0.7)
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(_, name)| name);
-        Err(MappingError::UnknownField { given: text.trim().to_owned(), nearest })
+        Err(MappingError::UnknownField {
+            given: text.trim().to_owned(),
+            nearest,
+        })
     }
 }
 
@@ -204,12 +264,18 @@ impl FromStr for Mapping {
 
     fn from_str(text: &str) -> Result<Self, MappingError> {
         // Fields have no '='; columns may.
-        let (column, field) =
-            text.rsplit_once('=').ok_or_else(|| MappingError::Form { given: text.to_owned() })?;
+        let (column, field) = text.rsplit_once('=').ok_or_else(|| MappingError::Form {
+            given: text.to_owned(),
+        })?;
         if column.trim().is_empty() || field.trim().is_empty() {
-            return Err(MappingError::Form { given: text.to_owned() });
+            return Err(MappingError::Form {
+                given: text.to_owned(),
+            });
         }
-        Ok(Self { column: column.trim().to_owned(), field: field.parse()? })
+        Ok(Self {
+            column: column.trim().to_owned(),
+            field: field.parse()?,
+        })
     }
 }
 
@@ -219,10 +285,14 @@ pub fn check_mappings(mappings: &[Mapping]) -> Result<(), MappingError> {
         let earlier = &mappings[..i];
         let many = matches!(mapping.field, Field::Genres | Field::Ignore);
         if earlier.iter().any(|other| other.column == mapping.column) {
-            return Err(MappingError::Twice { what: format!("the column {:?}", mapping.column) });
+            return Err(MappingError::Twice {
+                what: format!("the column {:?}", mapping.column),
+            });
         }
         if !many && earlier.iter().any(|other| other.field == mapping.field) {
-            return Err(MappingError::Twice { what: format!("the field {}", mapping.field) });
+            return Err(MappingError::Twice {
+                what: format!("the field {}", mapping.field),
+            });
         }
     }
     Ok(())
@@ -249,15 +319,29 @@ impl ColumnPlan {
         // Lower is better; a mapped column beats all names.
         let ranked: Vec<Option<(usize, Target)>> = columns
             .iter()
-            .map(|column| match mappings.iter().find(|mapping| mapping.column == *column) {
-                Some(mapping) => Some((0, Target { field: mapping.field.clone(), split_commas: true })),
-                None => recognise(&normalise(column)).map(|(rank, target)| (rank + 1, target)),
-            })
+            .map(
+                |column| match mappings.iter().find(|mapping| mapping.column == *column) {
+                    Some(mapping) => Some((
+                        0,
+                        Target {
+                            field: mapping.field.clone(),
+                            split_commas: true,
+                        },
+                    )),
+                    None => recognise(&normalise(column)).map(|(rank, target)| (rank + 1, target)),
+                },
+            )
             .collect();
         let mut best: BTreeMap<&Field, (usize, usize)> = BTreeMap::new();
-        for (at, (rank, target)) in ranked.iter().enumerate().filter_map(|(at, r)| Some((at, r.as_ref()?))) {
+        for (at, (rank, target)) in ranked
+            .iter()
+            .enumerate()
+            .filter_map(|(at, r)| Some((at, r.as_ref()?)))
+        {
             let claim = (*rank, at);
-            best.entry(&target.field).and_modify(|best| *best = (*best).min(claim)).or_insert(claim);
+            best.entry(&target.field)
+                .and_modify(|best| *best = (*best).min(claim))
+                .or_insert(claim);
         }
         let wins = |at: usize, target: &Target| match target.field {
             Field::Ignore => false,
@@ -267,7 +351,13 @@ impl ColumnPlan {
         let targets = ranked
             .iter()
             .enumerate()
-            .map(|(at, ranked)| ranked.as_ref().map(|(_, target)| target).filter(|t| wins(at, t)).cloned())
+            .map(|(at, ranked)| {
+                ranked
+                    .as_ref()
+                    .map(|(_, target)| target)
+                    .filter(|t| wins(at, t))
+                    .cloned()
+            })
             .collect();
         Self { targets }
     }
@@ -284,7 +374,15 @@ impl ColumnPlan {
 }
 
 fn recognise(name: &str) -> Option<(usize, Target)> {
-    let found = |rank, field| Some((rank, Target { field, split_commas: !SINGLE_ARTIST.contains(&name) }));
+    let found = |rank, field| {
+        Some((
+            rank,
+            Target {
+                field,
+                split_commas: !SINGLE_ARTIST.contains(&name),
+            },
+        ))
+    };
     for (field, names) in KNOWN {
         if let Some(rank) = names.iter().position(|known| *known == name) {
             return found(rank, field.clone());
@@ -306,7 +404,10 @@ fn recognise(name: &str) -> Option<(usize, Target)> {
 
 /// The names by which an id column is recognised.
 pub fn id_column_names() -> &'static [&'static str] {
-    KNOWN.iter().find(|(field, _)| *field == Field::Id).map_or(&[], |(_, names)| names)
+    KNOWN
+        .iter()
+        .find(|(field, _)| *field == Field::Id)
+        .map_or(&[], |(_, names)| names)
 }
 
 fn normalise(name: &str) -> String {
@@ -363,15 +464,27 @@ mod tests {
         check("id track_id", "", "track_id=id");
         check("name track_name", "", "track_name=name");
         check("audio_features.energy energy id", "", "energy=energy id=id");
-        check("uri audio_features.energy", "", "uri=id audio_features.energy=energy");
+        check(
+            "uri audio_features.energy",
+            "",
+            "uri=id audio_features.energy=energy",
+        );
         check("genre genres", "", "genre=genres genres=genres");
     }
 
     #[test]
     fn mapped_columns_win_over_names() {
         check("id other", "other=id", "other=id");
-        check("id loud x", "loud=loudness x=value:brightness", "id=id loud=loudness x=value:brightness");
-        check("id v w", "v=vector w=vector:audio", "id=id v=vector w=vector:audio");
+        check(
+            "id loud x",
+            "loud=loudness x=value:brightness",
+            "id=id loud=loudness x=value:brightness",
+        );
+        check(
+            "id v w",
+            "v=vector w=vector:audio",
+            "id=id v=vector w=vector:audio",
+        );
         check("id energy", "energy=ignore", "id=id");
         check("Track-ID bad", "", "Track-ID=id");
     }
@@ -380,7 +493,11 @@ mod tests {
     fn single_artist_columns_keep_their_commas() {
         for (column, expected) in [("artists", true), ("artist_name", false), ("track_artist", false)] {
             let plan = ColumnPlan::new(&[column.to_owned()], &[]);
-            assert_eq!(plan.targets()[0].as_ref().unwrap().split_commas, expected, "{column}");
+            assert_eq!(
+                plan.targets()[0].as_ref().unwrap().split_commas,
+                expected,
+                "{column}"
+            );
         }
     }
 
@@ -388,7 +505,11 @@ mod tests {
     fn unusable_mappings_say_why() {
         let error = |text: &str| text.parse::<Mapping>().unwrap_err().to_string();
         assert!(error("noequals").contains("expected COLUMN=FIELD"));
-        assert!(error("x=enrgy").contains("did you mean \"energy\"?"), "{}", error("x=enrgy"));
+        assert!(
+            error("x=enrgy").contains("did you mean \"energy\"?"),
+            "{}",
+            error("x=enrgy")
+        );
         assert!(error("x=enrgy").contains("danceability"));
         assert!(error("x=value:").contains("is not a name"));
         assert!(error("x=value:a b").contains("is not a name"));

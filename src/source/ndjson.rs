@@ -71,7 +71,13 @@ impl NdjsonReader {
         let text = String::from_utf8_lossy(&self.line).trim().to_owned();
         let mut row = Map::new();
         row.insert("(line)".to_owned(), text.clone().into());
-        ReadRow::Bad(BadRow { line: self.lines.number(), field: None, value: text, reason, row })
+        ReadRow::Bad(BadRow {
+            line: self.lines.number(),
+            field: None,
+            value: text,
+            reason,
+            row,
+        })
     }
 }
 
@@ -96,9 +102,11 @@ impl RowReader for NdjsonReader {
             }
         };
         match self.columns.flatten(object) {
-            Some(cells) => {
-                Ok(ReadRow::Row(RawRow { line: self.lines.number(), columns: &self.columns.names, cells }))
-            }
+            Some(cells) => Ok(ReadRow::Row(RawRow {
+                line: self.lines.number(),
+                columns: &self.columns.names,
+                cells,
+            })),
             None => Ok(self.bad(format!("the file has more than {MAX_COLUMNS} different keys"))),
         }
     }
@@ -130,9 +138,15 @@ impl Columns {
         cells: &mut Vec<Cell<'static>>,
     ) -> bool {
         for (key, value) in object {
-            let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+            let name = if prefix.is_empty() {
+                key
+            } else {
+                format!("{prefix}.{key}")
+            };
             let fits = match value {
-                Value::Object(inner) if depth < MAX_DEPTH => self.flatten_into(inner, &name, depth + 1, cells),
+                Value::Object(inner) if depth < MAX_DEPTH => {
+                    self.flatten_into(inner, &name, depth + 1, cells)
+                }
                 Value::Array(items) if is_list_of_objects(&items) => ["name", "id"].iter().all(|part| {
                     let parts: Vec<_> = items.iter().filter_map(|item| item.get(part)).cloned().collect();
                     parts.is_empty() || self.set(format!("{name}.{part}"), cell(Value::Array(parts)), cells)
@@ -164,7 +178,10 @@ impl Columns {
 
 /// Whether a list holds objects with names or ids; lists of anything else stay as they are.
 fn is_list_of_objects(items: &[Value]) -> bool {
-    !items.is_empty() && items.iter().all(|item| item.get("name").is_some() || item.get("id").is_some())
+    !items.is_empty()
+        && items
+            .iter()
+            .all(|item| item.get("name").is_some() || item.get("id").is_some())
 }
 
 fn cell(value: Value) -> Cell<'static> {
@@ -209,14 +226,19 @@ mod tests {
     #[test]
     fn nested_objects_are_flattened() {
         assert_eq!(
-            rows(r#"{"id":"a","audio_features":{"energy":0.5},"artists":[{"name":"A","id":"1"},{"name":"B","id":"2"}]}"#),
+            rows(
+                r#"{"id":"a","audio_features":{"energy":0.5},"artists":[{"name":"A","id":"1"},{"name":"B","id":"2"}]}"#
+            ),
             [r#"1: {"artists.id":["1","2"],"artists.name":["A","B"],"audio_features.energy":0.5,"id":"a"}"#]
         );
     }
 
     #[test]
     fn columns_are_known_at_once_and_grow() {
-        let late = format!("{}{{\"id\":1,\"late\":true}}\n", "{\"id\":1}\n".repeat(SAMPLE_LINES));
+        let late = format!(
+            "{}{{\"id\":1,\"late\":true}}\n",
+            "{\"id\":1}\n".repeat(SAMPLE_LINES)
+        );
         let mut reader = reader(&late);
         assert_eq!(reader.columns(), ["id"]);
         while !matches!(reader.read().unwrap(), ReadRow::End) {}
@@ -239,13 +261,17 @@ mod tests {
     #[test]
     fn a_json_array_is_refused_with_the_remedy() {
         let lines = Lines::new(Box::new(&b"[\n{\"id\":1}]"[..]), b'\n');
-        let error = NdjsonReader::open(Path::new("a.json"), lines, false).err().unwrap();
+        let error = NdjsonReader::open(Path::new("a.json"), lines, false)
+            .err()
+            .unwrap();
         assert!(error.to_string().contains("jq -c"), "{error}");
     }
 
     #[test]
     fn endless_new_keys_do_not_fill_the_memory() {
-        let text: String = (0..MAX_COLUMNS + 10).map(|i| format!("{{\"k{i}\":1}}\n")).collect();
+        let text: String = (0..MAX_COLUMNS + 10)
+            .map(|i| format!("{{\"k{i}\":1}}\n"))
+            .collect();
         let rows = rows(&text);
         assert!(rows[MAX_COLUMNS].contains("more than 4096 different keys"));
     }

@@ -38,7 +38,9 @@ pub struct LmdbOptions {
 
 impl Default for LmdbOptions {
     fn default() -> Self {
-        Self { map_size_bytes: 64 << 30 }
+        Self {
+            map_size_bytes: 64 << 30,
+        }
     }
 }
 
@@ -56,7 +58,9 @@ impl LmdbOptions {
 
     fn with_map_gib(text: &str) -> Result<Self, StoreError> {
         match text.trim().parse::<usize>() {
-            Ok(gib) if (1..=64 * 1024).contains(&gib) => Ok(Self { map_size_bytes: gib << 30 }),
+            Ok(gib) if (1..=64 * 1024).contains(&gib) => Ok(Self {
+                map_size_bytes: gib << 30,
+            }),
             _ => Err(StoreError::Option {
                 name: Self::MAP_GIB_VARIABLE,
                 value: text.to_owned(),
@@ -80,7 +84,9 @@ struct Shared {
 
 impl fmt::Debug for LmdbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LmdbStore").field("path", &self.shared.path).finish_non_exhaustive()
+        f.debug_struct("LmdbStore")
+            .field("path", &self.shared.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,10 +96,14 @@ static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<Shared>>>> = LazyLock::new(Mut
 impl LmdbStore {
     /// Opens the catalogue in the directory `path`, creating it when it does not exist.
     pub fn open(path: &Path, options: &LmdbOptions) -> Result<Self, StoreError> {
-        fs::create_dir_all(path).map_err(|source| StoreError::Create { path: path.to_owned(), source })?;
-        let canonical = path
-            .canonicalize()
-            .map_err(|source| StoreError::Create { path: path.to_owned(), source })?;
+        fs::create_dir_all(path).map_err(|source| StoreError::Create {
+            path: path.to_owned(),
+            source,
+        })?;
+        let canonical = path.canonicalize().map_err(|source| StoreError::Create {
+            path: path.to_owned(),
+            source,
+        })?;
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, shared| shared.strong_count() > 0);
         if let Some(shared) = open.get(&canonical).and_then(Weak::upgrade) {
@@ -106,7 +116,11 @@ impl LmdbStore {
 
     /// Opens the catalogue in the directory `path`; `None` when there is none. Creates nothing.
     pub fn open_existing(path: &Path, options: &LmdbOptions) -> Result<Option<Self>, StoreError> {
-        if path.join("data.mdb").exists() { Self::open(path, options).map(Some) } else { Ok(None) }
+        if path.join("data.mdb").exists() {
+            Self::open(path, options).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 
@@ -117,7 +131,11 @@ impl Shared {
         let (expected, got) = sizes(&env).map_err(|source| failed(path, options, source))?;
         if got < expected {
             // Reading a mapped page behind the end of the file would kill the process with SIGBUS.
-            return Err(StoreError::Truncated { path: data(), expected, got });
+            return Err(StoreError::Truncated {
+                path: data(),
+                expected,
+                got,
+            });
         }
         let error = |source| failed(path, options, source);
         env.clear_stale_readers().map_err(error)?;
@@ -134,10 +152,17 @@ impl Shared {
         };
         let rtxn = env.read_txn().map_err(error)?;
         let version = meta.get(&rtxn, FORMAT_VERSION_KEY).map_err(error)?;
-        match version.and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes) {
+        match version
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(u32::from_le_bytes)
+        {
             Some(version) if version <= FORMAT_VERSION => {}
             Some(got) => {
-                return Err(StoreError::NewerFormat { path: path.to_owned(), got, supported: FORMAT_VERSION });
+                return Err(StoreError::NewerFormat {
+                    path: path.to_owned(),
+                    got,
+                    supported: FORMAT_VERSION,
+                });
             }
             None => {
                 return Err(StoreError::NotACatalogue {
@@ -147,11 +172,17 @@ impl Shared {
             }
         }
         drop(rtxn);
-        Ok(Self { env, tracks, path: path.to_owned() })
+        Ok(Self {
+            env,
+            tracks,
+            path: path.to_owned(),
+        })
     }
 
     fn failed(&self, source: heed::Error) -> StoreError {
-        let options = LmdbOptions { map_size_bytes: self.env.info().map_size };
+        let options = LmdbOptions {
+            map_size_bytes: self.env.info().map_size,
+        };
         failed(&self.path, &options, source)
     }
 
@@ -175,9 +206,16 @@ impl Shared {
 
 impl CatalogueStore for LmdbStore {
     fn upsert(&self, mut tracks: Vec<Track>, run: u64) -> Result<UpsertCounts, StoreError> {
-        let Shared { env, tracks: database, .. } = &*self.shared;
+        let Shared {
+            env,
+            tracks: database,
+            ..
+        } = &*self.shared;
         let error = |source| self.shared.failed(source);
-        let mut counts = UpsertCounts { merged: sort_and_coalesce(&mut tracks), ..UpsertCounts::default() };
+        let mut counts = UpsertCounts {
+            merged: sort_and_coalesce(&mut tracks),
+            ..UpsertCounts::default()
+        };
         let mut wtxn = env.write_txn().map_err(error)?;
         let mut record = Vec::new();
         for track in tracks {
@@ -226,7 +264,12 @@ impl CatalogueStore for LmdbStore {
         let error = |source| self.shared.failed(source);
         let rtxn = self.shared.env.read_txn().map_err(error)?;
         let key = id.as_str().as_bytes();
-        self.shared.tracks.get(&rtxn, key).map_err(error)?.map(|bytes| decode(key, bytes)).transpose()
+        self.shared
+            .tracks
+            .get(&rtxn, key)
+            .map_err(error)?
+            .map(|bytes| decode(key, bytes))
+            .transpose()
     }
 
     fn count(&self) -> Result<u64, StoreError> {
@@ -249,13 +292,19 @@ impl CatalogueStore for LmdbStore {
 }
 
 fn encode(track: &Track, run: u64, record: &mut Vec<u8>) -> Result<(), StoreError> {
-    record::encode(track, run, record).map_err(|source| StoreError::Encode { id: track.id.clone(), source })
+    record::encode(track, run, record).map_err(|source| StoreError::Encode {
+        id: track.id.clone(),
+        source,
+    })
 }
 
 fn decode(key: &[u8], bytes: &[u8]) -> Result<Track, StoreError> {
     match record::decode(key, bytes) {
         Ok((track, _run)) => Ok(track),
-        Err(source) => Err(StoreError::Record { id: String::from_utf8_lossy(key).into_owned(), source }),
+        Err(source) => Err(StoreError::Record {
+            id: String::from_utf8_lossy(key).into_owned(),
+            source,
+        }),
     }
 }
 
@@ -263,7 +312,10 @@ fn open_env(path: &Path, canonical: &Path, options: &LmdbOptions) -> Result<Env<
     // Every page size in use divides 64 KiB, and LMDB wants a multiple of it.
     let map_size = options.map_size_bytes.next_multiple_of(64 << 10);
     let mut open_options = EnvOpenOptions::new().read_txn_without_tls();
-    open_options.map_size(map_size).max_dbs(2).max_readers(MAX_READERS);
+    open_options
+        .map_size(map_size)
+        .max_dbs(2)
+        .max_readers(MAX_READERS);
     for attempt in 0.. {
         // SAFETY: the map is only ever changed through LMDB, whose lock file (no flag disables it here) orders the
         // writers of all processes; no other code of this program writes to `data.mdb`, and `Shared::open` refuses a
@@ -282,7 +334,12 @@ fn open_env(path: &Path, canonical: &Path, options: &LmdbOptions) -> Result<Env<
                     what: "data.mdb is damaged or not an LMDB file".to_owned(),
                 });
             }
-            Err(source) => return Err(StoreError::Open { path: path.to_owned(), source }),
+            Err(source) => {
+                return Err(StoreError::Open {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
         }
     }
     unreachable!("the last attempt returns")
@@ -292,8 +349,16 @@ type Databases = (Database<'static, Bytes, Bytes>, Database<'static, Bytes, Byte
 
 fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Option<Databases>> {
     let opened = env.open_databases_and_commit(env.read_txn()?, |opener, rtxn| -> heed::Result<_> {
-        let meta = opener.database_options().types::<Bytes, Bytes>().name("meta").open(rtxn)?;
-        let tracks = opener.database_options().types::<Bytes, Bytes>().name("tracks").open(rtxn)?;
+        let meta = opener
+            .database_options()
+            .types::<Bytes, Bytes>()
+            .name("meta")
+            .open(rtxn)?;
+        let tracks = opener
+            .database_options()
+            .types::<Bytes, Bytes>()
+            .name("tracks")
+            .open(rtxn)?;
         Ok(match (meta, tracks) {
             (Some(meta), Some(tracks)) => CommitOrAbort::Commit((meta, tracks)),
             _ => CommitOrAbort::Abort(()),
@@ -304,8 +369,16 @@ fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Option<Databases>> {
 
 fn create_databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
     let created = env.create_databases_and_commit(env.write_txn()?, |opener, wtxn| -> heed::Result<_> {
-        let meta = opener.database_options().types::<Bytes, Bytes>().name("meta").create(wtxn)?;
-        let tracks = opener.database_options().types::<Bytes, Bytes>().name("tracks").create(wtxn)?;
+        let meta = opener
+            .database_options()
+            .types::<Bytes, Bytes>()
+            .name("meta")
+            .create(wtxn)?;
+        let tracks = opener
+            .database_options()
+            .types::<Bytes, Bytes>()
+            .name("tracks")
+            .create(wtxn)?;
         meta.put(wtxn, FORMAT_VERSION_KEY, &FORMAT_VERSION.to_le_bytes())?;
         Ok(CommitOrAbort::<_, ()>::Commit((meta, tracks)))
     })?;
@@ -323,9 +396,10 @@ fn sizes(env: &Env<WithoutTls>) -> heed::Result<(u64, u64)> {
 fn failed(path: &Path, options: &LmdbOptions, source: heed::Error) -> StoreError {
     let path = path.to_owned();
     match &source {
-        heed::Error::Mdb(MdbError::MapFull) => {
-            StoreError::MapFull { path, limit_bytes: options.map_size_bytes as u64 }
-        }
+        heed::Error::Mdb(MdbError::MapFull) => StoreError::MapFull {
+            path,
+            limit_bytes: options.map_size_bytes as u64,
+        },
         heed::Error::Io(error) if is_disk_full(&path, error) => StoreError::DiskFull { path },
         _ => StoreError::Lmdb { path, source },
     }
