@@ -367,7 +367,7 @@ fn a_full_catalogue_stops_the_import_and_keeps_whole_batches() {
     );
     let n_tracks = store.count().unwrap();
     assert!(
-        n_tracks > 0 && n_tracks % 100 == 0 && n_tracks == outcome.report.tracks.inserted,
+        n_tracks > 0 && n_tracks.is_multiple_of(100) && n_tracks == outcome.report.tracks.inserted,
         "{n_tracks}"
     );
 }
