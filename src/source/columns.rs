@@ -1,7 +1,7 @@
 //! Which column gives which field: names recognised without flags, and `--map column=field` for all others.
 //!
 //! A field is taken from one column. If several would do, a mapped one wins, then the one whose name comes first in
-//! [`KNOWN`], then the leftmost. Genres are the exception: all genre columns are read, their tags put together.
+//! `KNOWN`, then the leftmost. Genres are the exception: all genre columns are read, their tags put together.
 
 use std::collections::BTreeMap;
 use std::fmt;
