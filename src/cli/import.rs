@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Context, Failure, StoreFlag, print_json};
 use crate::import::{Destination, Import, Outcome, RejectsPlace};
-use crate::source::columns::Mapping;
+use crate::source::mapping::Mapping;
 use crate::store::{self, CatalogueStore, StoreLocation};
 
 /// The column names of the public Spotify dumps are recognised; `--map` names all others.

@@ -1,0 +1,7 @@
+//! Integration tests: the built binary, run as its users run it.
+
+// Tests may unwrap: a panic is how they fail.
+#![allow(clippy::unwrap_used)]
+
+mod import;
+mod support;
