@@ -78,27 +78,18 @@ mod tests {
 
     #[test]
     fn integers_are_fixed_width_and_little_endian() {
-        assert_eq!(
-            encode(&(1u32, "ab")).unwrap(),
-            [1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b']
-        );
+        assert_eq!(encode(&(1u32, "ab")).unwrap(), [1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b']);
     }
 
     #[test]
     fn every_truncation_and_any_surplus_is_refused() {
         let bytes = encode(&("name".to_owned(), vec![1.5f64, 2.5])).unwrap();
         for cut in 0..bytes.len() {
-            assert!(
-                decode::<(String, Vec<f64>)>(&bytes[..cut]).is_err(),
-                "cut at {cut}"
-            );
+            assert!(decode::<(String, Vec<f64>)>(&bytes[..cut]).is_err(), "cut at {cut}");
         }
         let mut longer = bytes.clone();
         longer.push(0);
-        assert!(matches!(
-            decode::<(String, Vec<f64>)>(&longer),
-            Err(CodecError::TrailingBytes { extra: 1 })
-        ));
+        assert!(matches!(decode::<(String, Vec<f64>)>(&longer), Err(CodecError::TrailingBytes { extra: 1 })));
         assert_eq!(decode::<(String, Vec<f64>)>(&bytes).unwrap().0, "name");
     }
 

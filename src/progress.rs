@@ -2,18 +2,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// The work was asked to stop (Ctrl-C, SIGTERM, or a caller's own request).
+/// Why work ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("interrupted")]
-pub struct Cancelled;
+pub enum Cancelled {
+    /// It was asked to stop (Ctrl-C, SIGTERM, or a caller's own request).
+    #[error("interrupted")]
+    Asked,
+    /// It took longer than it was given.
+    #[error("the time limit was reached")]
+    OutOfTime,
+}
 
 /// A request to stop, shared by whoever asks and whoever works. Cheap to clone and to check.
 #[derive(Clone, Debug, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken {
+    asked: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+}
 
 impl CancelToken {
     /// A token nobody has cancelled yet.
@@ -21,20 +30,27 @@ impl CancelToken {
         Self::default()
     }
 
+    /// The same token, which also stops the work `limit` from now.
+    pub fn with_time_limit(&self, limit: Duration) -> Self {
+        Self { asked: Arc::clone(&self.asked), deadline: Instant::now().checked_add(limit) }
+    }
+
     /// Asks the work to stop at its next check.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.asked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the work was asked to stop.
+    /// Whether the work has to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.check().is_err()
     }
 
-    /// `Err(Cancelled)` once the work was asked to stop, for use with `?`.
+    /// An error once the work has to stop, for use with `?`.
     pub fn check(&self) -> Result<(), Cancelled> {
-        if self.is_cancelled() {
-            Err(Cancelled)
+        if self.asked.load(Ordering::Relaxed) {
+            Err(Cancelled::Asked)
+        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Err(Cancelled::OutOfTime)
         } else {
             Ok(())
         }
@@ -77,11 +93,7 @@ impl Progress {
 
     fn bar(&self, title: &'static str, n: u64, template: &str) -> Phase {
         // `stderr()` draws on terminals only; indicatif checks.
-        let target = if self.visible {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
+        let target = if self.visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(n), target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);

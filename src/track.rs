@@ -201,12 +201,7 @@ impl Track {
     /// Spotify's failed analysis reads danceability = speechiness = valence = tempo = 0: these four are then not
     /// measurements. Drops them and says whether it did; every reader of outside data calls this.
     pub fn drop_failed_analysis(&mut self) -> bool {
-        const ZEROED: [&str; 4] = [
-            value::DANCEABILITY,
-            value::SPEECHINESS,
-            value::VALENCE,
-            value::TEMPO,
-        ];
+        const ZEROED: [&str; 4] = [value::DANCEABILITY, value::SPEECHINESS, value::VALENCE, value::TEMPO];
         let failed = ZEROED.iter().all(|name| self.values.get(*name) == Some(&0.0));
         if failed {
             for name in ZEROED {
@@ -265,35 +260,21 @@ mod tests {
             "spotify:track:4qPNDBW1i3p13qLCt0Ki3A",
             "https://open.spotify.com/track/4qPNDBW1i3p13qLCt0Ki3A?si=1",
         ] {
-            assert_eq!(
-                TrackId::parse(text).map(String::from),
-                Ok("4qPNDBW1i3p13qLCt0Ki3A".to_owned())
-            );
+            assert_eq!(TrackId::parse(text).map(String::from), Ok("4qPNDBW1i3p13qLCt0Ki3A".to_owned()));
         }
     }
 
     #[test]
     fn malformed_ids_are_refused_with_the_reason() {
         assert_eq!(TrackId::parse("  "), Err(InvalidTrackId::Empty));
-        assert_eq!(
-            TrackId::parse("a b"),
-            Err(InvalidTrackId::Character { found: ' ' })
-        );
-        assert_eq!(
-            TrackId::parse(&"x".repeat(129)),
-            Err(InvalidTrackId::TooLong { got: 129 })
-        );
+        assert_eq!(TrackId::parse("a b"), Err(InvalidTrackId::Character { found: ' ' }));
+        assert_eq!(TrackId::parse(&"x".repeat(129)), Err(InvalidTrackId::TooLong { got: 129 }));
     }
 
     #[test]
     fn failed_analysis_drops_four_values_and_keeps_the_rest() {
         let mut track = Track::new(TrackId::parse("a").unwrap());
-        for name in [
-            value::DANCEABILITY,
-            value::SPEECHINESS,
-            value::VALENCE,
-            value::TEMPO,
-        ] {
+        for name in [value::DANCEABILITY, value::SPEECHINESS, value::VALENCE, value::TEMPO] {
             track.values.insert(name.to_owned(), 0.0);
         }
         track.values.insert(value::ENERGY.to_owned(), 0.0);

@@ -41,12 +41,7 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     let Outcome { report, error } = if args.dry_run {
         let existing = store::open_existing(&args.store.store)?;
         let destination = Destination::DryRun(existing.as_deref());
-        import.run(
-            &destination,
-            RejectsPlace::Nowhere,
-            &context.progress,
-            &context.cancel,
-        )
+        import.run(&destination, RejectsPlace::Nowhere, &context.progress, &context.cancel)
     } else {
         let store = store::open(&args.store.store)?;
         let store: &dyn CatalogueStore = &*store;
@@ -54,12 +49,7 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
             Some(file) => RejectsPlace::File(file),
             None => RejectsPlace::Directory(location.parent_dir().join("rejects")),
         };
-        import.run(
-            &Destination::Store(store),
-            rejects,
-            &context.progress,
-            &context.cancel,
-        )
+        import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel)
     };
     if args.json {
         print_json(&report)?;

@@ -1,7 +1,12 @@
 //! The command line: one file per subcommand; this one parses, dispatches and turns errors into exit codes
 //! (0 done, 1 the work failed, 2 wrong usage).
 
+mod build;
+mod demo;
+mod eval;
+mod export;
 mod import;
+mod inspect;
 
 use std::error::Error;
 use std::fmt;
@@ -24,18 +29,25 @@ struct Cli {
 enum Command {
     /// Read tracks from CSV, TSV, Parquet or NDJSON files into the catalogue
     Import(import::ImportArgs),
+    /// Build the indexes from the catalogue and publish them as a new generation
+    Build(build::BuildArgs),
+    /// Measure recall and latency of a snapshot's engines
+    Eval(eval::EvalArgs),
+    /// Show what a snapshot holds; with --verify, read and check all of it
+    Inspect(inspect::InspectArgs),
+    /// Write a snapshot's vectors and ids for other programs
+    Export(export::ExportArgs),
+    /// Make the generation before the live one live again
+    Rollback(inspect::RollbackArgs),
+    /// Make up a catalogue, build it, serve it
+    Demo(demo::DemoArgs),
 }
 
 /// Where the catalogue lives.
 #[derive(Debug, Args)]
 pub(crate) struct StoreFlag {
     /// The catalogue: `lmdb:PATH`
-    #[arg(
-        long,
-        value_name = "STORE",
-        env = "NEARFIELD_STORE",
-        default_value = "lmdb:data/catalogue"
-    )]
+    #[arg(long, value_name = "STORE", env = "NEARFIELD_STORE", default_value = "lmdb:data/catalogue")]
     pub store: String,
 }
 
@@ -43,12 +55,7 @@ pub(crate) struct StoreFlag {
 #[derive(Debug, Args)]
 pub(crate) struct SnapshotFlags {
     /// The directory that holds built snapshots
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "NEARFIELD_INDEXES",
-        default_value = "indexes"
-    )]
+    #[arg(long, value_name = "DIR", env = "NEARFIELD_INDEXES", default_value = "indexes")]
     pub indexes: PathBuf,
     /// The snapshot's name
     #[arg(long, env = "NEARFIELD_NAME", default_value = "main")]
@@ -98,26 +105,25 @@ impl fmt::Display for Failure {
 /// Parses the arguments of this process and runs what they ask for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let context = Context {
-        progress: Progress::stderr(),
-        cancel: CancelToken::new(),
-    };
+    let context = Context { progress: Progress::stderr(), cancel: CancelToken::new() };
     let on_signal = context.cancel.clone();
     if let Err(error) = ctrlc::set_handler(move || on_signal.cancel()) {
         eprintln!("warning: Ctrl-C will not stop cleanly: {error}");
     }
     let done = match cli.command {
         Command::Import(args) => import::run(args, &context),
+        Command::Build(args) => build::run(args, &context),
+        Command::Eval(args) => eval::run(args, &context),
+        Command::Inspect(args) => inspect::run(args, &context),
+        Command::Export(args) => export::run(args, &context),
+        Command::Rollback(args) => inspect::roll_back(args),
+        Command::Demo(args) => demo::run(args, &context),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
-            ExitCode::from(if matches!(failure, Failure::Usage(_)) {
-                2
-            } else {
-                1
-            })
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }
 }

@@ -73,22 +73,11 @@ impl Import {
             // The keys of NDJSON files are not all known before the end.
             let may_have = |file: &InputFile| file.format == Format::Ndjson || file.columns.has(column);
             if !inputs.iter().any(may_have) {
-                let found = inputs
-                    .iter()
-                    .flat_map(|file| file.columns.all())
-                    .map(str::to_owned)
-                    .collect();
-                return Err(ImportError::MappedColumn {
-                    column: column.clone(),
-                    found,
-                });
+                let found = inputs.iter().flat_map(|file| file.columns.all()).map(str::to_owned).collect();
+                return Err(ImportError::MappedColumn { column: column.clone(), found });
             }
         }
-        Ok(Self {
-            files: inputs,
-            mappings: mappings.to_vec(),
-            batch_rows: BATCH_ROWS,
-        })
+        Ok(Self { files: inputs, mappings: mappings.to_vec(), batch_rows: BATCH_ROWS })
     }
 
     /// Sets how many rows are committed together.
@@ -106,10 +95,8 @@ impl Import {
         cancel: &CancelToken,
     ) -> Outcome {
         let start = Instant::now();
-        let mut report = ImportReport {
-            dry_run: matches!(destination, Destination::DryRun(_)),
-            ..Default::default()
-        };
+        let mut report =
+            ImportReport { dry_run: matches!(destination, Destination::DryRun(_)), ..Default::default() };
         let n_bytes = self.files.iter().map(|file| file.n_bytes).sum();
         let phase = progress.bytes("importing", n_bytes);
         let mut pipeline = pipeline::Pipeline::new(self, destination, rejects, &phase, cancel, new_run_id());
@@ -129,9 +116,7 @@ impl Import {
 
 /// Names this import in the store: rows of one run add their genres to each other.
 fn new_run_id() -> u64 {
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_nanos() as u64);
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
     // Two processes that start in the same nanosecond are told apart by their ids.
     nanos ^ (u64::from(std::process::id()) << 44)
 }
@@ -148,12 +133,7 @@ fn inspect(path: &Path, mappings: &[Mapping]) -> Result<InputFile, ImportError> 
         });
     }
     let columns = ColumnReport::new(columns, &plan);
-    Ok(InputFile {
-        path: path.to_owned(),
-        format: source.format,
-        columns,
-        n_bytes: source.n_bytes,
-    })
+    Ok(InputFile { path: path.to_owned(), format: source.format, columns, n_bytes: source.n_bytes })
 }
 
 #[cfg(test)]

@@ -57,11 +57,9 @@ impl<'a> Pipeline<'a> {
     ) -> Self {
         let sink = match destination {
             Destination::Store(store) => Sink::Store { store: *store, run },
-            Destination::DryRun(store) => Sink::DryRun {
-                store: *store,
-                seen: HashSet::new(),
-                hasher: RandomState::new(),
-            },
+            Destination::DryRun(store) => {
+                Sink::DryRun { store: *store, seen: HashSet::new(), hasher: RandomState::new() }
+            }
         };
         Self {
             import,
@@ -77,28 +75,13 @@ impl<'a> Pipeline<'a> {
 
     /// Imports one file; what was done before an error is in the report.
     pub(super) fn import(&mut self, file: &InputFile, report: &mut ImportReport) -> Result<(), ImportError> {
-        let Self {
-            import,
-            sink,
-            rejects,
-            phase,
-            cancel,
-            bytes_done,
-            rows_done,
-            start,
-        } = self;
+        let Self { import, sink, rejects, phase, cancel, bytes_done, rows_done, start } = self;
         rejects.begin(&file.path);
         let mut counts = UpsertCounts::default();
         let (parsed, written) = thread::scope(|scope| {
             let (send, receive) = sync_channel::<Batch>(0);
             let parser = scope.spawn(|| {
-                let mut parser = Parser {
-                    file,
-                    mappings: &import.mappings,
-                    rejects,
-                    report,
-                    send,
-                };
+                let mut parser = Parser { file, mappings: &import.mappings, rejects, report, send };
                 let parsed = parser.run(import.batch_rows, cancel);
                 let flushed = parser.flush();
                 parsed.and(flushed)
@@ -162,10 +145,7 @@ impl Parser<'_> {
         let mut batch_bytes = 0;
         let stopped = loop {
             // Rows that give no track fill no batch, so the batches alone would not be asked often enough.
-            if self.report.files[file_at]
-                .rows_read
-                .is_multiple_of(CANCEL_CHECK_ROWS)
-                && cancel.is_cancelled()
+            if self.report.files[file_at].rows_read.is_multiple_of(CANCEL_CHECK_ROWS) && cancel.is_cancelled()
             {
                 return Err(ImportError::Interrupted);
             }
@@ -210,22 +190,13 @@ impl Parser<'_> {
     /// Hands a batch over; `false` when nobody takes it any more.
     fn send(&self, file_at: usize, tracks: Vec<Track>, position: &Position) -> bool {
         let rows_read = self.report.files[file_at].rows_read;
-        tracks.is_empty()
-            || self
-                .send
-                .send(Batch {
-                    tracks,
-                    rows_read,
-                    position: position.get(),
-                })
-                .is_ok()
+        tracks.is_empty() || self.send.send(Batch { tracks, rows_read, position: position.get() }).is_ok()
     }
 
     fn reject(&mut self, file_at: usize, bad: &BadRow) -> Result<(), ImportError> {
         self.report.files[file_at].rejected_rows += 1;
         let field = bad.field.as_deref();
-        self.report
-            .add_example(&self.file.path, bad.line, field, &bad.value, &bad.reason);
+        self.report.add_example(&self.file.path, bad.line, field, &bad.value, &bad.reason);
         self.rejects.write(&Reject {
             file: &self.file.path.to_string_lossy(),
             line: bad.line,
@@ -246,13 +217,8 @@ impl Parser<'_> {
     ) -> Result<(), ImportError> {
         for dropped in &mapped.dropped {
             let field = Some(dropped.field.as_str());
-            *self
-                .report
-                .dropped_values
-                .entry(dropped.field.clone())
-                .or_default() += 1;
-            self.report
-                .add_example(&self.file.path, line, field, &dropped.value, &dropped.reason);
+            *self.report.dropped_values.entry(dropped.field.clone()).or_default() += 1;
+            self.report.add_example(&self.file.path, line, field, &dropped.value, &dropped.reason);
             self.rejects.write(&Reject {
                 file: &self.file.path.to_string_lossy(),
                 line,
@@ -286,24 +252,13 @@ impl Parser<'_> {
 
 /// About how much memory a track takes: what decides is its vectors.
 fn approximate_bytes(track: &Track) -> usize {
-    1024 + track
-        .vectors
-        .values()
-        .map(|vector| vector.len() * size_of::<f32>())
-        .sum::<usize>()
+    1024 + track.vectors.values().map(|vector| vector.len() * size_of::<f32>()).sum::<usize>()
 }
 
 /// The writing side.
 enum Sink<'a> {
-    Store {
-        store: &'a dyn CatalogueStore,
-        run: u64,
-    },
-    DryRun {
-        store: Option<&'a dyn CatalogueStore>,
-        seen: HashSet<u64>,
-        hasher: RandomState,
-    },
+    Store { store: &'a dyn CatalogueStore, run: u64 },
+    DryRun { store: Option<&'a dyn CatalogueStore>, seen: HashSet<u64>, hasher: RandomState },
 }
 
 impl Sink<'_> {
@@ -312,10 +267,7 @@ impl Sink<'_> {
             Self::Store { store, run } => return store.upsert(tracks, *run),
             Self::DryRun { store, seen, hasher } => (store, seen, hasher),
         };
-        let mut counts = UpsertCounts {
-            merged: sort_and_coalesce(&mut tracks),
-            ..UpsertCounts::default()
-        };
+        let mut counts = UpsertCounts { merged: sort_and_coalesce(&mut tracks), ..UpsertCounts::default() };
         for track in tracks {
             let hash = hasher.hash_one(&track.id);
             if seen.contains(&hash) {
@@ -334,11 +286,7 @@ impl Sink<'_> {
                 Some(known) => {
                     let mut merged = known.clone();
                     merged.merge(track, false);
-                    if merged == known {
-                        counts.unchanged += 1
-                    } else {
-                        counts.updated += 1
-                    }
+                    if merged == known { counts.unchanged += 1 } else { counts.updated += 1 }
                 }
             }
         }

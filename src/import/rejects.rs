@@ -29,19 +29,13 @@ impl Rejects {
             RejectsPlace::File(path) => Some(RejectsWriter::new(path.clone())),
             RejectsPlace::Directory(_) | RejectsPlace::Nowhere => None,
         };
-        Self {
-            place,
-            writer,
-            taken: HashSet::new(),
-        }
+        Self { place, writer, taken: HashSet::new() }
     }
 
     /// What follows is about `input`.
     pub(super) fn begin(&mut self, input: &Path) {
         if let RejectsPlace::Directory(dir) = &self.place {
-            let name = input
-                .file_name()
-                .map_or_else(|| "input".into(), |name| name.to_string_lossy());
+            let name = input.file_name().map_or_else(|| "input".into(), |name| name.to_string_lossy());
             let mut path = dir.join(format!("{name}.ndjson"));
             // Inputs of the same name from different directories.
             let mut n = 1;

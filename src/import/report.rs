@@ -134,11 +134,7 @@ impl ImportReport {
         self.rows_read = self.files.iter().map(|file| file.rows_read).sum();
         self.rejected_rows = self.files.iter().map(|file| file.rejected_rows).sum();
         self.seconds = elapsed.as_secs_f64();
-        self.rows_per_second = if self.seconds > 0.0 {
-            self.rows_read as f64 / self.seconds
-        } else {
-            0.0
-        };
+        self.rows_per_second = if self.seconds > 0.0 { self.rows_read as f64 / self.seconds } else { 0.0 };
     }
 }
 
@@ -158,13 +154,11 @@ impl fmt::Display for ImportReport {
                 .columns
                 .recognised
                 .iter()
-                .map(|(column, field)| {
-                    if column == field {
-                        column.clone()
-                    } else {
-                        format!("{column} -> {field}")
-                    }
-                })
+                .map(
+                    |(column, field)| {
+                        if column == field { column.clone() } else { format!("{column} -> {field}") }
+                    },
+                )
                 .collect();
             writeln!(f, "  read:    {}", given.join(", "))?;
             if !file.columns.ignored.is_empty() {
@@ -174,36 +168,19 @@ impl fmt::Display for ImportReport {
                 writeln!(f, "  warning: the file has no rows")?;
             }
         }
-        let UpsertCounts {
-            inserted,
-            updated,
-            unchanged,
-            merged,
-        } = self.tracks;
+        let UpsertCounts { inserted, updated, unchanged, merged } = self.tracks;
         let verb = if self.dry_run { "would be " } else { "" };
-        writeln!(
-            f,
-            "{} rows in {:.1} s ({:.0} rows/s)",
-            self.rows_read, self.seconds, self.rows_per_second
-        )?;
+        writeln!(f, "{} rows in {:.1} s ({:.0} rows/s)", self.rows_read, self.seconds, self.rows_per_second)?;
         writeln!(
             f,
             "  {inserted} {verb}inserted, {updated} {verb}updated, {unchanged} unchanged, {merged} merged into a track of this import"
         )?;
         writeln!(f, "  {} rejected", self.rejected_rows)?;
         if self.failed_analysis > 0 {
-            writeln!(
-                f,
-                "  {} tracks with failed analysis (four values left out)",
-                self.failed_analysis
-            )?;
+            writeln!(f, "  {} tracks with failed analysis (four values left out)", self.failed_analysis)?;
         }
         let by_field = |counts: &BTreeMap<String, u64>| {
-            counts
-                .iter()
-                .map(|(field, n)| format!("{field} {n}"))
-                .collect::<Vec<_>>()
-                .join(", ")
+            counts.iter().map(|(field, n)| format!("{field} {n}")).collect::<Vec<_>>().join(", ")
         };
         if !self.dropped_values.is_empty() {
             writeln!(f, "  values left out: {}", by_field(&self.dropped_values))?;
@@ -211,18 +188,8 @@ impl fmt::Display for ImportReport {
         if !self.out_of_range.is_empty() {
             writeln!(f, "  values out of range, kept: {}", by_field(&self.out_of_range))?;
         }
-        for Example {
-            file,
-            line,
-            field,
-            value,
-            reason,
-        } in &self.examples
-        {
-            let field = field
-                .as_ref()
-                .map(|field| format!(" {field}"))
-                .unwrap_or_default();
+        for Example { file, line, field, value, reason } in &self.examples {
+            let field = field.as_ref().map(|field| format!(" {field}")).unwrap_or_default();
             writeln!(f, "  {}:{line}:{field} {value:?}: {reason}", file.display())?;
         }
         for file in &self.rejects_files {

@@ -48,30 +48,8 @@ pub const DEFAULT_VECTOR: &str = "vector";
 /// Fields with the column names that give them, the best first. Names are compared in lower case with `_` for spaces
 /// and hyphens.
 pub(super) const KNOWN: &[(Field, &[&str])] = &[
-    (
-        Field::Id,
-        &[
-            "track_id",
-            "spotify_track_id",
-            "spotify_id",
-            "id",
-            "track_uri",
-            "spotify_uri",
-            "uri",
-        ],
-    ),
-    (
-        Field::Name,
-        &[
-            "track_name",
-            "name",
-            "track_title",
-            "title",
-            "song_name",
-            "song",
-            "track",
-        ],
-    ),
+    (Field::Id, &["track_id", "spotify_track_id", "spotify_id", "id", "track_uri", "spotify_uri", "uri"]),
+    (Field::Name, &["track_name", "name", "track_title", "title", "song_name", "song", "track"]),
     (
         Field::Artists,
         &[
@@ -85,46 +63,16 @@ pub(super) const KNOWN: &[(Field, &[&str])] = &[
             "artist",
         ],
     ),
-    (
-        Field::ArtistIds,
-        &[
-            "artist_ids",
-            "artists_ids",
-            "id_artists",
-            "artists.id",
-            "artist_id",
-        ],
-    ),
-    (
-        Field::Album,
-        &[
-            "album",
-            "album_name",
-            "track_album_name",
-            "album_title",
-            "album.name",
-        ],
-    ),
+    (Field::ArtistIds, &["artist_ids", "artists_ids", "id_artists", "artists.id", "artist_id"]),
+    (Field::Album, &["album", "album_name", "track_album_name", "album_title", "album.name"]),
     (Field::AlbumId, &["album_id", "track_album_id", "album.id"]),
     (
         Field::ReleaseDate,
-        &[
-            "release_date",
-            "track_album_release_date",
-            "album_release_date",
-            "album.release_date",
-        ],
+        &["release_date", "track_album_release_date", "album_release_date", "album.release_date"],
     ),
     (
         Field::Genres,
-        &[
-            "genres",
-            "genre",
-            "track_genre",
-            "playlist_genre",
-            "playlist_subgenre",
-            "artist_genres",
-        ],
+        &["genres", "genre", "track_genre", "playlist_genre", "playlist_subgenre", "artist_genres"],
     ),
     (Field::Explicit, &["explicit", "is_explicit", "track_explicit"]),
     (Field::TrackNumber, &["track_number"]),
@@ -189,29 +137,15 @@ impl ColumnPlan {
         // Lower is better; a mapped column beats all names.
         let ranked: Vec<Option<(usize, Target)>> = columns
             .iter()
-            .map(
-                |column| match mappings.iter().find(|mapping| mapping.column == *column) {
-                    Some(mapping) => Some((
-                        0,
-                        Target {
-                            field: mapping.field.clone(),
-                            split_commas: true,
-                        },
-                    )),
-                    None => recognise(&normalise(column)).map(|(rank, target)| (rank + 1, target)),
-                },
-            )
+            .map(|column| match mappings.iter().find(|mapping| mapping.column == *column) {
+                Some(mapping) => Some((0, Target { field: mapping.field.clone(), split_commas: true })),
+                None => recognise(&normalise(column)).map(|(rank, target)| (rank + 1, target)),
+            })
             .collect();
         let mut best: BTreeMap<&Field, (usize, usize)> = BTreeMap::new();
-        for (at, (rank, target)) in ranked
-            .iter()
-            .enumerate()
-            .filter_map(|(at, r)| Some((at, r.as_ref()?)))
-        {
+        for (at, (rank, target)) in ranked.iter().enumerate().filter_map(|(at, r)| Some((at, r.as_ref()?))) {
             let claim = (*rank, at);
-            best.entry(&target.field)
-                .and_modify(|best| *best = (*best).min(claim))
-                .or_insert(claim);
+            best.entry(&target.field).and_modify(|best| *best = (*best).min(claim)).or_insert(claim);
         }
         let wins = |at: usize, target: &Target| match target.field {
             Field::Ignore => false,
@@ -221,13 +155,7 @@ impl ColumnPlan {
         let targets = ranked
             .iter()
             .enumerate()
-            .map(|(at, ranked)| {
-                ranked
-                    .as_ref()
-                    .map(|(_, target)| target)
-                    .filter(|t| wins(at, t))
-                    .cloned()
-            })
+            .map(|(at, ranked)| ranked.as_ref().map(|(_, target)| target).filter(|t| wins(at, t)).cloned())
             .collect();
         Self { targets }
     }
@@ -244,15 +172,7 @@ impl ColumnPlan {
 }
 
 fn recognise(name: &str) -> Option<(usize, Target)> {
-    let found = |rank, field| {
-        Some((
-            rank,
-            Target {
-                field,
-                split_commas: !SINGLE_ARTIST.contains(&name),
-            },
-        ))
-    };
+    let found = |rank, field| Some((rank, Target { field, split_commas: !SINGLE_ARTIST.contains(&name) }));
     for (field, names) in KNOWN {
         if let Some(rank) = names.iter().position(|known| *known == name) {
             return found(rank, field.clone());
@@ -274,10 +194,7 @@ fn recognise(name: &str) -> Option<(usize, Target)> {
 
 /// The names by which an id column is recognised.
 pub fn id_column_names() -> &'static [&'static str] {
-    KNOWN
-        .iter()
-        .find(|(field, _)| *field == Field::Id)
-        .map_or(&[], |(_, names)| names)
+    KNOWN.iter().find(|(field, _)| *field == Field::Id).map_or(&[], |(_, names)| names)
 }
 
 pub(super) fn normalise(name: &str) -> String {

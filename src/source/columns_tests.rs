@@ -49,27 +49,15 @@ fn of_two_columns_for_one_field_the_better_name_wins() {
     check("id track_id", "", "track_id=id");
     check("name track_name", "", "track_name=name");
     check("audio_features.energy energy id", "", "energy=energy id=id");
-    check(
-        "uri audio_features.energy",
-        "",
-        "uri=id audio_features.energy=energy",
-    );
+    check("uri audio_features.energy", "", "uri=id audio_features.energy=energy");
     check("genre genres", "", "genre=genres genres=genres");
 }
 
 #[test]
 fn mapped_columns_win_over_names() {
     check("id other", "other=id", "other=id");
-    check(
-        "id loud x",
-        "loud=loudness x=value:brightness",
-        "id=id loud=loudness x=value:brightness",
-    );
-    check(
-        "id v w",
-        "v=vector w=vector:audio",
-        "id=id v=vector w=vector:audio",
-    );
+    check("id loud x", "loud=loudness x=value:brightness", "id=id loud=loudness x=value:brightness");
+    check("id v w", "v=vector w=vector:audio", "id=id v=vector w=vector:audio");
     check("id energy", "energy=ignore", "id=id");
     check("Track-ID bad", "", "Track-ID=id");
 }
@@ -78,11 +66,7 @@ fn mapped_columns_win_over_names() {
 fn single_artist_columns_keep_their_commas() {
     for (column, expected) in [("artists", true), ("artist_name", false), ("track_artist", false)] {
         let plan = ColumnPlan::new(&[column.to_owned()], &[]);
-        assert_eq!(
-            plan.targets()[0].as_ref().unwrap().split_commas,
-            expected,
-            "{column}"
-        );
+        assert_eq!(plan.targets()[0].as_ref().unwrap().split_commas, expected, "{column}");
     }
 }
 
@@ -90,11 +74,7 @@ fn single_artist_columns_keep_their_commas() {
 fn unusable_mappings_say_why() {
     let error = |text: &str| text.parse::<Mapping>().unwrap_err().to_string();
     assert!(error("noequals").contains("expected COLUMN=FIELD"));
-    assert!(
-        error("x=enrgy").contains("did you mean \"energy\"?"),
-        "{}",
-        error("x=enrgy")
-    );
+    assert!(error("x=enrgy").contains("did you mean \"energy\"?"), "{}", error("x=enrgy"));
     assert!(error("x=enrgy").contains("danceability"));
     assert!(error("x=value:").contains("is not a name"));
     assert!(error("x=value:a b").contains("is not a name"));

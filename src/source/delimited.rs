@@ -34,23 +34,15 @@ impl DelimitedReader {
             columns: Vec::new(),
             line: Vec::new(),
         };
-        let header = |reason: String| SourceError::Header {
-            path: path.to_owned(),
-            reason,
-        };
+        let header = |reason: String| SourceError::Header { path: path.to_owned(), reason };
         match reader.next_record()? {
             Next::Record { .. } => {
-                let text = reader
-                    .parser
-                    .text()
-                    .ok_or_else(|| header("it is not UTF-8".to_owned()))?;
+                let text = reader.parser.text().ok_or_else(|| header("it is not UTF-8".to_owned()))?;
                 reader.columns = unique_names(reader.parser.fields(text));
                 Ok(reader)
             }
             Next::Bad { reason, .. } => Err(header(reason.to_owned())),
-            Next::End => Err(SourceError::Empty {
-                path: path.to_owned(),
-            }),
+            Next::End => Err(SourceError::Empty { path: path.to_owned() }),
         }
     }
 
@@ -62,10 +54,7 @@ impl DelimitedReader {
             match read {
                 LineRead::End => return Ok(Next::End),
                 LineRead::TooLong => {
-                    return Ok(Next::Bad {
-                        line,
-                        reason: TOO_LONG,
-                    });
+                    return Ok(Next::Bad { line, reason: TOO_LONG });
                 }
                 LineRead::Line if self.line.trim_ascii().is_empty() => continue,
                 LineRead::Line => {}
@@ -113,10 +102,7 @@ impl DelimitedReader {
         }
         self.lines.put_back(more.into_iter());
         self.line = first;
-        Ok(Next::Bad {
-            line,
-            reason: UNCLOSED,
-        })
+        Ok(Next::Bad { line, reason: UNCLOSED })
     }
 
     fn read_line(&mut self) -> Result<LineRead, SourceError> {
@@ -127,18 +113,9 @@ impl DelimitedReader {
     /// The record in the parser as an object; fields beyond the columns are kept as a list.
     fn record_json(&self) -> serde_json::Map<String, serde_json::Value> {
         let text = |field: &[u8]| serde_json::Value::from(String::from_utf8_lossy(field));
-        let mut row: serde_json::Map<_, _> = self
-            .columns
-            .iter()
-            .cloned()
-            .zip(self.parser.byte_fields().map(text))
-            .collect();
-        let surplus: Vec<_> = self
-            .parser
-            .byte_fields()
-            .skip(self.columns.len())
-            .map(text)
-            .collect();
+        let mut row: serde_json::Map<_, _> =
+            self.columns.iter().cloned().zip(self.parser.byte_fields().map(text)).collect();
+        let surplus: Vec<_> = self.parser.byte_fields().skip(self.columns.len()).map(text).collect();
         if !surplus.is_empty() {
             row.insert("(further fields)".to_owned(), surplus.into());
         }
@@ -192,16 +169,8 @@ impl RowReader for DelimitedReader {
                 row: self.record_json(),
             }));
         };
-        let cells = self
-            .parser
-            .fields(text)
-            .map(|field| Cell::Text(Cow::Borrowed(field)))
-            .collect();
-        Ok(ReadRow::Row(RawRow {
-            line,
-            columns: &self.columns,
-            cells,
-        }))
+        let cells = self.parser.fields(text).map(|field| Cell::Text(Cow::Borrowed(field))).collect();
+        Ok(ReadRow::Row(RawRow { line, columns: &self.columns, cells }))
     }
 
     fn columns(&self) -> &[String] {
@@ -237,14 +206,7 @@ impl Parser {
             .delimiter(delimiter)
             .terminator(csv_core::Terminator::Any(b'\n'))
             .build();
-        Self {
-            core,
-            bytes: vec![0; 4096],
-            ends: vec![0; 64],
-            delimiter,
-            n_bytes: 0,
-            n_fields: 0,
-        }
+        Self { core, bytes: vec![0; 4096], ends: vec![0; 64], delimiter, n_bytes: 0, n_fields: 0 }
     }
 
     fn begin(&mut self) {
@@ -309,18 +271,13 @@ impl Parser {
 
     fn byte_fields(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends[..self.n_fields])
-            .map(|(start, end)| &self.bytes[start..*end])
+        starts.zip(&self.ends[..self.n_fields]).map(|(start, end)| &self.bytes[start..*end])
     }
 
     /// [`Self::bytes`] as text, if every field is UTF-8: two halves of a character in neighbouring fields are not.
     fn text(&self) -> Option<&str> {
         let text = std::str::from_utf8(self.bytes()).ok()?;
-        self.ends[..self.n_fields]
-            .iter()
-            .all(|end| text.is_char_boundary(*end))
-            .then_some(text)
+        self.ends[..self.n_fields].iter().all(|end| text.is_char_boundary(*end)).then_some(text)
     }
 
     /// The fields as parts of `text`, which is [`Self::bytes`] as text.
@@ -363,11 +320,7 @@ fn unique_names<'a>(header: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut taken = std::collections::HashSet::new();
     for (i, name) in header.enumerate() {
         let name = name.trim();
-        let name = if name.is_empty() {
-            format!("column_{}", i + 1)
-        } else {
-            name.to_owned()
-        };
+        let name = if name.is_empty() { format!("column_{}", i + 1) } else { name.to_owned() };
         let mut unique = name.clone();
         let mut n_repeats = 0;
         while !taken.insert(unique.clone()) {

@@ -37,25 +37,16 @@ fn rows_are_split_and_numbered_by_line() {
 #[test]
 fn quoted_fields_span_lines() {
     check("id,name\n1,\"A\nB\"\n2,C\n", &["id|name", "2: 1|A\nB", "4: 2|C"]);
-    check(
-        "id,name\n1,\"A\r\n\r\nB\"\r\n2,C",
-        &["id|name", "2: 1|A\r\n\r\nB", "5: 2|C"],
-    );
+    check("id,name\n1,\"A\r\n\r\nB\"\r\n2,C", &["id|name", "2: 1|A\r\n\r\nB", "5: 2|C"]);
     check("id,\"na\nme\"\n1,C\n", &["id|na\nme", "3: 1|C"]);
 }
 
 #[test]
 fn a_quote_that_is_never_closed_costs_its_own_line_only() {
     let unclosed = format!("3! {UNCLOSED}");
-    check(
-        "id,name\n1,A\n2,\"B\n3,C\n4,D\n",
-        &["id|name", "2: 1|A", &unclosed, "4: 3|C", "5: 4|D"],
-    );
+    check("id,name\n1,A\n2,\"B\n3,C\n4,D\n", &["id|name", "2: 1|A", &unclosed, "4: 3|C", "5: 4|D"]);
     // The next quote would close it, and the row would have too many columns.
-    check(
-        "id,name\n1,A\n2,\"B\n3,\"C\"\n4,D",
-        &["id|name", "2: 1|A", &unclosed, "4: 3|C", "5: 4|D"],
-    );
+    check("id,name\n1,A\n2,\"B\n3,\"C\"\n4,D", &["id|name", "2: 1|A", &unclosed, "4: 3|C", "5: 4|D"]);
     check("id,name\n1,A\n2,\"B", &["id|name", "2: 1|A", &unclosed]);
     let many: String = (0..40_000).map(|i| format!("{i},name\n")).collect();
     let rows = read_all(format!("id,name\nx,\"y\n{many}").as_bytes(), b',');
@@ -80,24 +71,14 @@ fn rows_with_another_number_of_columns_are_refused() {
 fn refused_rows_keep_every_field() {
     let lines = Lines::new(Box::new(&b"id,name\n1,2,3,4\n\xffa,b\n"[..]), b'\n');
     let mut reader = DelimitedReader::open(Path::new("test.csv"), lines, b',', false).unwrap();
-    let ReadRow::Bad(bad) = reader.read().unwrap() else {
-        panic!("accepted")
-    };
+    let ReadRow::Bad(bad) = reader.read().unwrap() else { panic!("accepted") };
     assert_eq!(
         serde_json::json!(bad.row),
         serde_json::json!({"id": "1", "name": "2", "(further fields)": ["3", "4"]})
     );
-    let ReadRow::Bad(bad) = reader.read().unwrap() else {
-        panic!("accepted")
-    };
-    assert_eq!(
-        (bad.field.as_deref(), bad.reason.as_str(), bad.line),
-        (Some("id"), "not UTF-8 text", 3)
-    );
-    assert_eq!(
-        serde_json::json!(bad.row),
-        serde_json::json!({"id": "\u{fffd}a", "name": "b"})
-    );
+    let ReadRow::Bad(bad) = reader.read().unwrap() else { panic!("accepted") };
+    assert_eq!((bad.field.as_deref(), bad.reason.as_str(), bad.line), (Some("id"), "not UTF-8 text", 3));
+    assert_eq!(serde_json::json!(bad.row), serde_json::json!({"id": "\u{fffd}a", "name": "b"}));
 }
 
 #[test]
@@ -112,10 +93,7 @@ fn many_and_long_fields_fit() {
     let long = "x".repeat(100_000);
     let mut fields = vec!["1"; 499];
     fields.push(&long);
-    let rows = read_all(
-        format!("{}\n{}\n", header.join(","), fields.join(",")).as_bytes(),
-        b',',
-    );
+    let rows = read_all(format!("{}\n{}\n", header.join(","), fields.join(",")).as_bytes(), b',');
     assert!(rows[1].ends_with(&long));
     assert_eq!(rows[1].split('|').count(), 500);
 }

@@ -29,12 +29,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(input: Box<dyn BufRead>, newline: u8) -> Self {
-        Self {
-            input,
-            newline,
-            put_back: VecDeque::new(),
-            number: 0,
-        }
+        Self { input, newline, put_back: VecDeque::new(), number: 0 }
     }
 
     /// The number of the line read last, counted from 1.
@@ -63,10 +58,7 @@ impl Lines {
         let mut skipped = Vec::new();
         while !complete {
             skipped.clear();
-            complete = (&mut self.input)
-                .take(limit)
-                .read_until(self.newline, &mut skipped)?
-                == 0
+            complete = (&mut self.input).take(limit).read_until(self.newline, &mut skipped)? == 0
                 || skipped.last() == Some(&self.newline);
         }
         Ok(LineRead::TooLong)

@@ -37,20 +37,14 @@ pub fn artists(cell: &Cell<'_>, split_commas: bool) -> Parsed<Vec<String>> {
 /// Genre tags: a Python or JSON list, else separated by `|`, `;` or commas, whichever comes first in this order.
 pub fn genres(cell: &Cell<'_>) -> Parsed<Vec<String>> {
     let tags = list(cell, |text| {
-        let separator = ['|', ';', ',']
-            .into_iter()
-            .find(|separator| text.contains(*separator))
-            .unwrap_or('|');
+        let separator =
+            ['|', ';', ','].into_iter().find(|separator| text.contains(*separator)).unwrap_or('|');
         text.split(separator).map(str::to_owned).collect()
     });
     match tags {
         Parsed::Value(mut tags) => {
             tags.retain(|tag| !parse::is_missing(tag));
-            if tags.is_empty() {
-                Parsed::Missing
-            } else {
-                Parsed::Value(tags)
-            }
+            if tags.is_empty() { Parsed::Missing } else { Parsed::Value(tags) }
         }
         other => other,
     }
@@ -73,11 +67,7 @@ pub fn vector(cell: &Cell<'_>) -> Parsed<Vec<f32>> {
                 .map(|(i, part)| component(i, &Cell::Text(part.into())))
                 .collect()
         }
-        Cell::List(cells) => cells
-            .iter()
-            .enumerate()
-            .map(|(i, cell)| component(i, cell))
-            .collect(),
+        Cell::List(cells) => cells.iter().enumerate().map(|(i, cell)| component(i, cell)).collect(),
         _ => return Parsed::Bad("not a list of numbers".to_owned()),
     };
     match numbers {
@@ -96,11 +86,7 @@ pub fn vector(cell: &Cell<'_>) -> Parsed<Vec<f32>> {
 fn component(i: usize, cell: &Cell<'_>) -> Result<f32, String> {
     match parse::number(cell) {
         Parsed::Value(number) if (number as f32).is_finite() => Ok(number as f32),
-        _ => Err(format!(
-            "component {} of the vector is {:?}, not a finite number",
-            i + 1,
-            cell.display()
-        )),
+        _ => Err(format!("component {} of the vector is {:?}, not a finite number", i + 1, cell.display())),
     }
 }
 
@@ -123,11 +109,7 @@ fn list(cell: &Cell<'_>, split: impl Fn(&str) -> Vec<String>) -> Parsed<Vec<Stri
             trimmed.push(item.to_owned());
         }
     }
-    if trimmed.is_empty() {
-        Parsed::Missing
-    } else {
-        Parsed::Value(trimmed)
-    }
+    if trimmed.is_empty() { Parsed::Missing } else { Parsed::Value(trimmed) }
 }
 
 /// Splits at commas, except inside names that are known to contain one.
@@ -140,9 +122,7 @@ fn split_at_commas(text: &str) -> Vec<String> {
         let at_name_start = text[start..at].trim().is_empty();
         let whole = NAMES_WITH_COMMA.iter().find(|name| {
             at_name_start
-                && rest
-                    .strip_prefix(**name)
-                    .is_some_and(|after| after.is_empty() || after.starts_with(','))
+                && rest.strip_prefix(**name).is_some_and(|after| after.is_empty() || after.starts_with(','))
         });
         if let Some(name) = whole {
             at += name.len();
@@ -166,8 +146,7 @@ fn separates(before: &str, after: &str) -> bool {
         before.ends_with(|c: char| c.is_ascii_digit()) && after.starts_with(|c: char| c.is_ascii_digit());
     let next = after.trim_start();
     let belongs = ["Jr.", "Sr.", "Jr", "Sr"].iter().any(|suffix| {
-        next.strip_prefix(suffix)
-            .is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with(','))
+        next.strip_prefix(suffix).is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with(','))
     });
     !digits && !belongs && !next.starts_with("the ")
 }
@@ -235,9 +214,7 @@ fn quoted(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, quote: char) -> 
 }
 
 fn hex(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, n_digits: usize) -> Option<u32> {
-    (0..n_digits).try_fold(0u32, |code, _| {
-        Some(code.checked_mul(16)? + chars.next()?.to_digit(16)?)
-    })
+    (0..n_digits).try_fold(0u32, |code, _| Some(code.checked_mul(16)? + chars.next()?.to_digit(16)?))
 }
 
 fn code_point(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, n_digits: usize) -> Option<char> {
@@ -277,10 +254,7 @@ mod tests {
             ("['Rage Against The Machine']", Some("Rage Against The Machine")),
             (r#"['A', "Destiny's Child"]"#, Some("A/Destiny's Child")),
             (r#"['It\'s', "say \"x\""]"#, Some(r#"It's/say "x""#)),
-            (
-                r"['Beyonc\xe9', 'a\\b', '\u00e9\U0001F600']",
-                Some("Beyoncé/a\\b/é😀"),
-            ),
+            (r"['Beyonc\xe9', 'a\\b', '\u00e9\U0001F600']", Some("Beyoncé/a\\b/é😀")),
             (r#"["\ud83d\ude00"]"#, Some("😀")),
             ("['a; b', 'c, d']", Some("a; b/c, d")),
             ("['a',]", Some("a")),
@@ -294,11 +268,7 @@ mod tests {
             (r"['\ud83d']", None),
             ("[", None),
         ] {
-            assert_eq!(
-                python_list(text).map(|items| items.join("/")).as_deref(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(python_list(text).map(|items| items.join("/")).as_deref(), expected, "{text}");
         }
     }
 
@@ -321,12 +291,8 @@ mod tests {
 
     #[test]
     fn commas_that_belong_to_a_name_stay() {
-        for name in [
-            "10,000 Maniacs",
-            "Earth, Wind & Fire",
-            "Ray Parker, Jr.",
-            "Sarah, the Illstrumentalist",
-        ] {
+        for name in ["10,000 Maniacs", "Earth, Wind & Fire", "Ray Parker, Jr.", "Sarah, the Illstrumentalist"]
+        {
             assert_eq!(names(name, true), name);
         }
         assert_eq!(names("A, Tyler, The Creator, B", true), "A/Tyler, The Creator/B");
@@ -350,19 +316,9 @@ mod tests {
     #[test]
     fn vectors_in_every_notation() {
         let numbers = vec![0.5, -1.0, 2.0];
-        for text in [
-            "[0.5, -1, 2]",
-            "0.5 -1 2",
-            "0.5,-1,2",
-            "[0.5 -1.\n 2. ]",
-            "(0.5; -1; 2)",
-            "0.5, -1, 2,",
-        ] {
-            assert_eq!(
-                vector(&Cell::Text(text.into())),
-                Parsed::Value(numbers.clone()),
-                "{text}"
-            );
+        for text in ["[0.5, -1, 2]", "0.5 -1 2", "0.5,-1,2", "[0.5 -1.\n 2. ]", "(0.5; -1; 2)", "0.5, -1, 2,"]
+        {
+            assert_eq!(vector(&Cell::Text(text.into())), Parsed::Value(numbers.clone()), "{text}");
         }
         let list = Cell::List(vec![Cell::Float(0.5), Cell::Int(-1), Cell::Text("2".into())]);
         assert_eq!(vector(&list), Parsed::Value(numbers));
@@ -378,10 +334,7 @@ mod tests {
         };
         assert_eq!(reason("1"), "a vector of 1 numbers; expected 2 to 1024");
         assert!(reason(&"1 ".repeat(1025)).contains("1025 numbers"));
-        assert_eq!(
-            reason("1, NaN"),
-            "component 2 of the vector is \"NaN\", not a finite number"
-        );
+        assert_eq!(reason("1, NaN"), "component 2 of the vector is \"NaN\", not a finite number");
         assert!(reason("1, 1e39").contains("component 2"));
         assert!(reason("a b").contains("component 1"));
     }

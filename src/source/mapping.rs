@@ -52,9 +52,7 @@ impl FromStr for Field {
         if let Some((kind, name)) = text.trim().split_once(':') {
             let valid = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
             if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
-                return Err(MappingError::Name {
-                    given: name.to_owned(),
-                });
+                return Err(MappingError::Name { given: name.to_owned() });
             }
             match normalise(kind).as_str() {
                 "value" => return Ok(Self::Value(name.to_owned())),
@@ -80,10 +78,7 @@ impl FromStr for Field {
             .filter(|(likeness, _)| *likeness > 0.7)
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(_, name)| name);
-        Err(MappingError::UnknownField {
-            given: text.trim().to_owned(),
-            nearest,
-        })
+        Err(MappingError::UnknownField { given: text.trim().to_owned(), nearest })
     }
 }
 
@@ -101,18 +96,12 @@ impl FromStr for Mapping {
 
     fn from_str(text: &str) -> Result<Self, MappingError> {
         // Fields have no '='; columns may.
-        let (column, field) = text.rsplit_once('=').ok_or_else(|| MappingError::Form {
-            given: text.to_owned(),
-        })?;
+        let (column, field) =
+            text.rsplit_once('=').ok_or_else(|| MappingError::Form { given: text.to_owned() })?;
         if column.trim().is_empty() || field.trim().is_empty() {
-            return Err(MappingError::Form {
-                given: text.to_owned(),
-            });
+            return Err(MappingError::Form { given: text.to_owned() });
         }
-        Ok(Self {
-            column: column.trim().to_owned(),
-            field: field.parse()?,
-        })
+        Ok(Self { column: column.trim().to_owned(), field: field.parse()? })
     }
 }
 
@@ -122,14 +111,10 @@ pub fn check_mappings(mappings: &[Mapping]) -> Result<(), MappingError> {
         let earlier = &mappings[..i];
         let many = matches!(mapping.field, Field::Genres | Field::Ignore);
         if earlier.iter().any(|other| other.column == mapping.column) {
-            return Err(MappingError::Twice {
-                what: format!("the column {:?}", mapping.column),
-            });
+            return Err(MappingError::Twice { what: format!("the column {:?}", mapping.column) });
         }
         if !many && earlier.iter().any(|other| other.field == mapping.field) {
-            return Err(MappingError::Twice {
-                what: format!("the field {}", mapping.field),
-            });
+            return Err(MappingError::Twice { what: format!("the field {}", mapping.field) });
         }
     }
     Ok(())

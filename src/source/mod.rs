@@ -101,11 +101,7 @@ pub struct RawRow<'a> {
 impl RawRow<'_> {
     /// The whole row as an object.
     pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
-        self.columns
-            .iter()
-            .cloned()
-            .zip(self.cells.iter().map(Cell::to_json))
-            .collect()
+        self.columns.iter().cloned().zip(self.cells.iter().map(Cell::to_json)).collect()
     }
 }
 

@@ -31,13 +31,8 @@ pub(super) struct NdjsonReader {
 impl NdjsonReader {
     /// Looks at the first lines for their columns.
     pub(super) fn open(path: &Path, lines: Lines, gzip: bool) -> Result<Self, SourceError> {
-        let mut reader = Self {
-            path: path.to_owned(),
-            gzip,
-            lines,
-            line: Vec::new(),
-            columns: Columns::default(),
-        };
+        let mut reader =
+            Self { path: path.to_owned(), gzip, lines, line: Vec::new(), columns: Columns::default() };
         let mut sample = Vec::new();
         let mut n_bytes = 0;
         while sample.len() < SAMPLE_LINES && n_bytes < SAMPLE_BYTES {
@@ -71,13 +66,7 @@ impl NdjsonReader {
         let text = String::from_utf8_lossy(&self.line).trim().to_owned();
         let mut row = Map::new();
         row.insert("(line)".to_owned(), text.clone().into());
-        ReadRow::Bad(BadRow {
-            line: self.lines.number(),
-            field: None,
-            value: text,
-            reason,
-            row,
-        })
+        ReadRow::Bad(BadRow { line: self.lines.number(), field: None, value: text, reason, row })
     }
 }
 
@@ -102,11 +91,9 @@ impl RowReader for NdjsonReader {
             }
         };
         match self.columns.flatten(object) {
-            Some(cells) => Ok(ReadRow::Row(RawRow {
-                line: self.lines.number(),
-                columns: &self.columns.names,
-                cells,
-            })),
+            Some(cells) => {
+                Ok(ReadRow::Row(RawRow { line: self.lines.number(), columns: &self.columns.names, cells }))
+            }
             None => Ok(self.bad(format!("the file has more than {MAX_COLUMNS} different keys"))),
         }
     }
@@ -138,11 +125,7 @@ impl Columns {
         cells: &mut Vec<Cell<'static>>,
     ) -> bool {
         for (key, value) in object {
-            let name = if prefix.is_empty() {
-                key
-            } else {
-                format!("{prefix}.{key}")
-            };
+            let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
             let fits = match value {
                 Value::Object(inner) if depth < MAX_DEPTH => {
                     self.flatten_into(inner, &name, depth + 1, cells)
@@ -178,10 +161,7 @@ impl Columns {
 
 /// Whether a list holds objects with names or ids; lists of anything else stay as they are.
 fn is_list_of_objects(items: &[Value]) -> bool {
-    !items.is_empty()
-        && items
-            .iter()
-            .all(|item| item.get("name").is_some() || item.get("id").is_some())
+    !items.is_empty() && items.iter().all(|item| item.get("name").is_some() || item.get("id").is_some())
 }
 
 fn cell(value: Value) -> Cell<'static> {
@@ -235,10 +215,7 @@ mod tests {
 
     #[test]
     fn columns_are_known_at_once_and_grow() {
-        let late = format!(
-            "{}{{\"id\":1,\"late\":true}}\n",
-            "{\"id\":1}\n".repeat(SAMPLE_LINES)
-        );
+        let late = format!("{}{{\"id\":1,\"late\":true}}\n", "{\"id\":1}\n".repeat(SAMPLE_LINES));
         let mut reader = reader(&late);
         assert_eq!(reader.columns(), ["id"]);
         while !matches!(reader.read().unwrap(), ReadRow::End) {}
@@ -261,17 +238,13 @@ mod tests {
     #[test]
     fn a_json_array_is_refused_with_the_remedy() {
         let lines = Lines::new(Box::new(&b"[\n{\"id\":1}]"[..]), b'\n');
-        let error = NdjsonReader::open(Path::new("a.json"), lines, false)
-            .err()
-            .unwrap();
+        let error = NdjsonReader::open(Path::new("a.json"), lines, false).err().unwrap();
         assert!(error.to_string().contains("jq -c"), "{error}");
     }
 
     #[test]
     fn endless_new_keys_do_not_fill_the_memory() {
-        let text: String = (0..MAX_COLUMNS + 10)
-            .map(|i| format!("{{\"k{i}\":1}}\n"))
-            .collect();
+        let text: String = (0..MAX_COLUMNS + 10).map(|i| format!("{{\"k{i}\":1}}\n")).collect();
         let rows = rows(&text);
         assert!(rows[MAX_COLUMNS].contains("more than 4096 different keys"));
     }

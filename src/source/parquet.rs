@@ -36,36 +36,19 @@ impl ParquetReader {
         position: Position,
         n_bytes: u64,
     ) -> Result<Self, SourceError> {
-        let damaged = |reason| SourceError::Parquet {
-            path: path.to_owned(),
-            row: None,
-            reason,
-        };
+        let damaged = |reason| SourceError::Parquet { path: path.to_owned(), row: None, reason };
         let opened = guarded(|| {
             let reader = SerializedFileReader::new(file)?;
             let metadata = reader.metadata().file_metadata();
-            let names: Vec<_> = metadata
-                .schema()
-                .get_fields()
-                .iter()
-                .map(|field| column_names(field))
-                .collect();
+            let names: Vec<_> =
+                metadata.schema().get_fields().iter().map(|field| column_names(field)).collect();
             let n_rows = u64::try_from(metadata.num_rows()).unwrap_or(0);
             Ok((names, n_rows, RowIter::from_file_into(Box::new(reader))))
         });
         let (names, n_rows, rows) = opened.map_err(damaged)?;
         let widths = names.iter().map(Vec::len).collect();
         let columns = names.into_iter().flatten().collect();
-        Ok(Self {
-            path: path.to_owned(),
-            rows,
-            columns,
-            widths,
-            row_number: 0,
-            n_rows,
-            position,
-            n_bytes,
-        })
+        Ok(Self { path: path.to_owned(), rows, columns, widths, row_number: 0, n_rows, position, n_bytes })
     }
 }
 
@@ -74,11 +57,8 @@ impl RowReader for ParquetReader {
         let rows = &mut self.rows;
         let next = guarded(|| rows.next().transpose());
         self.row_number += 1;
-        let damaged = |reason| SourceError::Parquet {
-            path: self.path.clone(),
-            row: Some(self.row_number),
-            reason,
-        };
+        let damaged =
+            |reason| SourceError::Parquet { path: self.path.clone(), row: Some(self.row_number), reason };
         let Some(row) = next.map_err(damaged)? else {
             // Row groups can hold fewer rows than the file promises.
             if self.row_number <= self.n_rows {
@@ -98,11 +78,7 @@ impl RowReader for ParquetReader {
         }
         self.position
             .set((self.n_bytes as f64 * (self.row_number as f64 / self.n_rows.max(1) as f64)) as u64);
-        Ok(ReadRow::Row(RawRow {
-            line: self.row_number,
-            columns: &self.columns,
-            cells,
-        }))
+        Ok(ReadRow::Row(RawRow { line: self.row_number, columns: &self.columns, cells }))
     }
 
     fn columns(&self) -> &[String] {
@@ -116,11 +92,7 @@ fn column_names(field: &Type) -> Vec<String> {
     let repeated = field.get_basic_info().has_repetition()
         && field.get_basic_info().repetition() == Repetition::REPEATED;
     if is_struct && !repeated && !field.get_fields().is_empty() {
-        field
-            .get_fields()
-            .iter()
-            .map(|member| format!("{}.{}", field.name(), member.name()))
-            .collect()
+        field.get_fields().iter().map(|member| format!("{}.{}", field.name(), member.name())).collect()
     } else {
         vec![field.name().to_owned()]
     }
@@ -160,9 +132,7 @@ fn cell(field: Field) -> Cell<'static> {
 
 fn date(unix_millis: i64) -> Cell<'static> {
     match jiff::Timestamp::from_millisecond(unix_millis) {
-        Ok(time) => Cell::Text(Cow::Owned(
-            jiff::tz::Offset::UTC.to_datetime(time).date().to_string(),
-        )),
+        Ok(time) => Cell::Text(Cow::Owned(jiff::tz::Offset::UTC.to_datetime(time).date().to_string())),
         Err(_) => Cell::Int(unix_millis),
     }
 }
@@ -192,9 +162,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, parquet::errors::ParquetError>) -
         Ok(Err(error)) => Err(error.to_string()),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("unknown");
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
             Err(format!("the reader gave up ({text})"))
         }
     }

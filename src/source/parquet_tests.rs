@@ -26,32 +26,18 @@ fn write_file(n_groups: usize) -> Vec<u8> {
         SerializedFileWriter::new(&mut bytes, schema, Arc::new(WriterProperties::builder().build())).unwrap();
     for group in 0..n_groups {
         let mut rows = writer.next_row_group().unwrap();
-        let ids: Vec<ByteArray> = (0..3)
-            .map(|i| format!("id{group}-{i}").into_bytes().into())
-            .collect();
+        let ids: Vec<ByteArray> = (0..3).map(|i| format!("id{group}-{i}").into_bytes().into()).collect();
         let mut column = rows.next_column().unwrap().unwrap();
-        column
-            .typed::<ByteArrayType>()
-            .write_batch(&ids, None, None)
-            .unwrap();
+        column.typed::<ByteArrayType>().write_batch(&ids, None, None).unwrap();
         column.close().unwrap();
         let mut column = rows.next_column().unwrap().unwrap();
-        column
-            .typed::<DoubleType>()
-            .write_batch(&[0.25, f64::NAN], Some(&[1, 0, 1]), None)
-            .unwrap();
+        column.typed::<DoubleType>().write_batch(&[0.25, f64::NAN], Some(&[1, 0, 1]), None).unwrap();
         column.close().unwrap();
         let mut column = rows.next_column().unwrap().unwrap();
-        column
-            .typed::<Int64Type>()
-            .write_batch(&[-1, 3, 4], Some(&[1, 1, 1]), None)
-            .unwrap();
+        column.typed::<Int64Type>().write_batch(&[-1, 3, 4], Some(&[1, 1, 1]), None).unwrap();
         column.close().unwrap();
         let mut column = rows.next_column().unwrap().unwrap();
-        column
-            .typed::<Int32Type>()
-            .write_batch(&[10_957, -1], Some(&[1, 1, 0]), None)
-            .unwrap();
+        column.typed::<Int32Type>().write_batch(&[10_957, -1], Some(&[1, 1, 0]), None).unwrap();
         column.close().unwrap();
         let mut column = rows.next_column().unwrap().unwrap();
         column
@@ -69,23 +55,14 @@ fn open(bytes: &[u8]) -> Result<ParquetReader, SourceError> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     file.seek(SeekFrom::Start(0)).unwrap();
-    ParquetReader::open(
-        Path::new("test.parquet"),
-        file,
-        Position::default(),
-        bytes.len() as u64,
-    )
+    ParquetReader::open(Path::new("test.parquet"), file, Position::default(), bytes.len() as u64)
 }
 
 fn read_all(bytes: &[u8]) -> Result<Vec<String>, SourceError> {
     let mut reader = open(bytes)?;
     let mut rows = Vec::new();
     while let ReadRow::Row(row) = reader.read()? {
-        rows.push(format!(
-            "{}: {}",
-            row.line,
-            serde_json::Value::Object(row.to_json())
-        ));
+        rows.push(format!("{}: {}", row.line, serde_json::Value::Object(row.to_json())));
     }
     assert_eq!(reader.position.get(), bytes.len() as u64);
     Ok(rows)
@@ -94,10 +71,7 @@ fn read_all(bytes: &[u8]) -> Result<Vec<String>, SourceError> {
 #[test]
 fn values_lists_dates_and_gaps_are_read() {
     let bytes = write_file(2);
-    assert_eq!(
-        open(&bytes).unwrap().columns(),
-        ["track_id", "energy", "key", "release_date", "vector"]
-    );
+    assert_eq!(open(&bytes).unwrap().columns(), ["track_id", "energy", "key", "release_date", "vector"]);
     let rows = read_all(&bytes).unwrap();
     assert_eq!(rows.len(), 6);
     assert_eq!(
@@ -157,17 +131,11 @@ fn structs_give_a_column_for_each_member() {
     let mut rows = writer.next_row_group().unwrap();
     let ids: Vec<ByteArray> = vec!["a".into(), "b".into()];
     let mut column = rows.next_column().unwrap().unwrap();
-    column
-        .typed::<ByteArrayType>()
-        .write_batch(&ids, None, None)
-        .unwrap();
+    column.typed::<ByteArrayType>().write_batch(&ids, None, None).unwrap();
     column.close().unwrap();
     for value in [0.5, 0.75] {
         let mut column = rows.next_column().unwrap().unwrap();
-        column
-            .typed::<DoubleType>()
-            .write_batch(&[value], Some(&[2, 0]), None)
-            .unwrap();
+        column.typed::<DoubleType>().write_batch(&[value], Some(&[2, 0]), None).unwrap();
         column.close().unwrap();
     }
     rows.close().unwrap();

@@ -15,20 +15,8 @@ pub enum Parsed<T> {
 
 /// Whether a text says that a value is missing: empty, `null`, `None`, `NA`, `N/A`, `NaN`, infinity.
 pub fn is_missing(text: &str) -> bool {
-    const WORDS: [&str; 12] = [
-        "null",
-        "none",
-        "na",
-        "n/a",
-        "nan",
-        "inf",
-        "-inf",
-        "+inf",
-        "infinity",
-        "-infinity",
-        "\\n",
-        "<na>",
-    ];
+    const WORDS: [&str; 12] =
+        ["null", "none", "na", "n/a", "nan", "inf", "-inf", "+inf", "infinity", "-infinity", "\\n", "<na>"];
     let text = text.trim();
     text.is_empty() || (text.len() <= 9 && WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)))
 }
@@ -47,11 +35,7 @@ pub fn number(cell: &Cell<'_>) -> Parsed<f64> {
         },
         Cell::List(_) | Cell::Other(_) => return Parsed::Bad("not a number".to_owned()),
     };
-    if number.is_finite() {
-        Parsed::Value(number)
-    } else {
-        Parsed::Missing
-    }
+    if number.is_finite() { Parsed::Value(number) } else { Parsed::Missing }
 }
 
 /// A whole number from 0 to 4,294,967,295, also written as `3.0`.
@@ -126,11 +110,9 @@ pub fn date(cell: &Cell<'_>) -> Parsed<(String, i32)> {
         digits.then(|| part.parse().ok())
     };
     let expected = || Parsed::Bad("not a date of the form YYYY, YYYY-MM or YYYY-MM-DD".to_owned());
-    let (Some(Some(year)), Some(month), Some(of_month)) = (
-        number(parts.next(), 4),
-        number(parts.next(), 2),
-        number(parts.next(), 2),
-    ) else {
+    let (Some(Some(year)), Some(month), Some(of_month)) =
+        (number(parts.next(), 4), number(parts.next(), 2), number(parts.next(), 2))
+    else {
         return expected();
     };
     let valid = parts.next().is_none()
@@ -168,29 +150,12 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for (text, expected) in [
-            ("0.5", 0.5),
-            (" -7.25 ", -7.25),
-            ("1.01e-06", 1.01e-6),
-            ("4", 4.0),
-            ("-0", 0.0),
-        ] {
+        for (text, expected) in
+            [("0.5", 0.5), (" -7.25 ", -7.25), ("1.01e-06", 1.01e-6), ("4", 4.0), ("-0", 0.0)]
+        {
             assert_eq!(number(&cell(text)), Parsed::Value(expected), "{text}");
         }
-        for text in [
-            "",
-            " ",
-            "NaN",
-            "nan",
-            "inf",
-            "-Infinity",
-            "null",
-            "None",
-            "NA",
-            "N/A",
-            "1e999",
-            "\\N",
-        ] {
+        for text in ["", " ", "NaN", "nan", "inf", "-Infinity", "null", "None", "NA", "N/A", "1e999", "\\N"] {
             assert_eq!(number(&cell(text)), Parsed::Missing, "{text}");
         }
         for text in ["abc", "0,5", "1 2", "0x10", "1_000", "12%"] {
@@ -205,13 +170,8 @@ mod tests {
         assert_eq!(count(&cell("3.0")), Parsed::Value(3));
         assert!(matches!(count(&cell("-1")), Parsed::Bad(_)));
         assert!(matches!(count(&cell("1.5")), Parsed::Bad(_)));
-        for (text, expected) in [
-            ("True", true),
-            ("False", false),
-            ("1", true),
-            ("0", false),
-            ("0.0", false),
-        ] {
+        for (text, expected) in [("True", true), ("False", false), ("1", true), ("0", false), ("0.0", false)]
+        {
             assert_eq!(truth(&cell(text)), Parsed::Value(expected), "{text}");
         }
         assert_eq!(truth(&cell("")), Parsed::Missing);
@@ -236,23 +196,11 @@ mod tests {
             ("2019-06-14 00:00:00", ("2019-06-14", 2019)),
             ("2019.0", ("2019", 2019)),
         ] {
-            assert_eq!(
-                date(&cell(text)),
-                Parsed::Value((expected.0.to_owned(), expected.1)),
-                "{text}"
-            );
+            assert_eq!(date(&cell(text)), Parsed::Value((expected.0.to_owned(), expected.1)), "{text}");
         }
-        for text in [
-            "0000",
-            "0000-00-00",
-            "14.06.2019",
-            "2019-13",
-            "2019-1",
-            "19",
-            "2019-06-14-1",
-            "20190",
-            "é",
-        ] {
+        for text in
+            ["0000", "0000-00-00", "14.06.2019", "2019-13", "2019-1", "19", "2019-06-14-1", "20190", "é"]
+        {
             assert!(matches!(date(&cell(text)), Parsed::Bad(_)), "{text}");
         }
         assert_eq!(date(&cell("NaN")), Parsed::Missing);

@@ -66,19 +66,13 @@ impl RejectsWriter {
 
     /// Adds a record.
     pub fn write(&mut self, reject: &Reject<'_>) -> Result<(), RejectsError> {
-        self.try_write(reject).map_err(|source| RejectsError {
-            path: self.path.clone(),
-            source,
-        })
+        self.try_write(reject).map_err(|source| RejectsError { path: self.path.clone(), source })
     }
 
     /// Makes sure that all records have reached the file.
     pub fn flush(&mut self) -> Result<(), RejectsError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.flush().map_err(|source| RejectsError {
-            path: self.path.clone(),
-            source,
-        })
+        file.flush().map_err(|source| RejectsError { path: self.path.clone(), source })
     }
 
     fn try_write(&mut self, reject: &Reject<'_>) -> io::Result<()> {
@@ -119,10 +113,7 @@ mod tests {
         let mut writer = RejectsWriter::new(path.clone());
         writer.flush().unwrap();
         assert!(writer.created().is_none() && !path.exists());
-        let row = serde_json::json!({"id": "x", "energy": "high"})
-            .as_object()
-            .unwrap()
-            .clone();
+        let row = serde_json::json!({"id": "x", "energy": "high"}).as_object().unwrap().clone();
         writer.write(&reject(&row)).unwrap();
         writer.flush().unwrap();
         assert_eq!(
@@ -141,10 +132,7 @@ mod tests {
     fn a_full_disk_is_a_typed_error() {
         let mut writer = RejectsWriter::new("/dev/full".into());
         let row = Map::new();
-        let error = writer
-            .write(&reject(&row))
-            .and_then(|()| writer.flush())
-            .unwrap_err();
+        let error = writer.write(&reject(&row)).and_then(|()| writer.flush()).unwrap_err();
         assert_eq!(error.source.kind(), io::ErrorKind::StorageFull);
         assert!(error.to_string().contains("/dev/full"));
     }
@@ -155,9 +143,7 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
         let row = Map::new();
-        let error = RejectsWriter::new(file.join("rejects.ndjson"))
-            .write(&reject(&row))
-            .unwrap_err();
+        let error = RejectsWriter::new(file.join("rejects.ndjson")).write(&reject(&row)).unwrap_err();
         assert!(error.to_string().contains("--rejects"), "{error}");
     }
 }

@@ -59,10 +59,7 @@ const NOMINAL: [(&str, f64, f64); 14] = [
 impl RowMapper {
     /// A mapper for a file with these columns.
     pub fn new(columns: &[String], mappings: &[Mapping]) -> Self {
-        Self {
-            mappings: mappings.to_vec(),
-            plan: ColumnPlan::new(columns, mappings),
-        }
+        Self { mappings: mappings.to_vec(), plan: ColumnPlan::new(columns, mappings) }
     }
 
     /// What each column gives.
@@ -77,11 +74,7 @@ impl RowMapper {
             self.plan = ColumnPlan::new(row.columns, &self.mappings);
         }
         let id = self.id(row)?;
-        let mut filling = Filling {
-            track: Track::new(id),
-            dropped: Vec::new(),
-            date_year: None,
-        };
+        let mut filling = Filling { track: Track::new(id), dropped: Vec::new(), date_year: None };
         for (cell, target) in row.cells.iter().zip(self.plan.targets()) {
             if let Some(target) = target
                 && target.field != Field::Id
@@ -90,33 +83,17 @@ impl RowMapper {
                 filling.fill(cell, target);
             }
         }
-        let Filling {
-            mut track,
-            dropped,
-            date_year,
-        } = filling;
+        let Filling { mut track, dropped, date_year } = filling;
         if let Some(year) = date_year {
-            track
-                .values
-                .entry(value::RELEASE_YEAR.to_owned())
-                .or_insert(f64::from(year));
+            track.values.entry(value::RELEASE_YEAR.to_owned()).or_insert(f64::from(year));
         }
         let failed_analysis = track.drop_failed_analysis();
         let out_of_range = out_of_range(&track);
-        Ok(MappedRow {
-            track,
-            dropped,
-            failed_analysis,
-            out_of_range,
-        })
+        Ok(MappedRow { track, dropped, failed_analysis, out_of_range })
     }
 
     fn id(&self, row: &RawRow<'_>) -> Result<TrackId, BadRow> {
-        let at = self
-            .plan
-            .targets()
-            .iter()
-            .position(|t| t.as_ref().is_some_and(|t| t.field == Field::Id));
+        let at = self.plan.targets().iter().position(|t| t.as_ref().is_some_and(|t| t.field == Field::Id));
         let cell = at.and_then(|at| row.cells.get(at)).unwrap_or(&Cell::Missing);
         let bad = |reason: String| BadRow {
             line: row.line,
@@ -208,11 +185,7 @@ impl Filling {
             Parsed::Missing => None,
             Parsed::Bad(reason) => {
                 let field = target.field.to_string();
-                self.dropped.push(DroppedValue {
-                    field,
-                    value: cell.display(),
-                    reason,
-                });
+                self.dropped.push(DroppedValue { field, value: cell.display(), reason });
                 None
             }
         }

@@ -8,11 +8,7 @@ fn map_with(columns: &str, cells: &str, mappings: &[&str]) -> Result<MappedRow, 
     let cells: Vec<_> = cells.split('~').map(|text| Cell::Text(text.into())).collect();
     assert_eq!(columns.len(), cells.len());
     let mappings: Vec<Mapping> = mappings.iter().map(|m| m.parse().unwrap()).collect();
-    RowMapper::new(&columns, &mappings).map(&RawRow {
-        line: 7,
-        columns: &columns,
-        cells,
-    })
+    RowMapper::new(&columns, &mappings).map(&RawRow { line: 7, columns: &columns, cells })
 }
 
 fn map(columns: &str, cells: &str) -> MappedRow {
@@ -29,10 +25,7 @@ fn the_1_2_million_songs_shape() {
     assert_eq!(track.id.as_str(), "7lmeHLHBe4nmXzuXc0HDjk");
     assert_eq!(track.artists, ["Rage Against The Machine", "D'Angelo"]);
     assert_eq!(track.artist_ids, ["2d0", "336"]);
-    assert_eq!(
-        (track.track_number, track.disc_number, track.explicit),
-        (Some(1), Some(1), Some(false))
-    );
+    assert_eq!((track.track_number, track.disc_number, track.explicit), (Some(1), Some(1), Some(false)));
     assert_eq!(track.release_date.as_deref(), Some("1999-11-02"));
     assert_eq!(track.values["release_year"], 1999.0);
     assert_eq!(track.values["tempo"], 117.906);
@@ -49,10 +42,7 @@ fn the_tidytuesday_shape() {
     assert_eq!(track.artists, ["Tyler, The Creator"]);
     assert_eq!(track.genres, ["pop", "dance pop"]);
     assert_eq!(track.values["popularity"], 66.0);
-    assert_eq!(
-        track.values["release_year"], 2019.0,
-        "the year comes from the date"
-    );
+    assert_eq!(track.values["release_year"], 2019.0, "the year comes from the date");
 }
 
 #[test]
@@ -72,19 +62,8 @@ fn the_tracks_dataset_shape() {
 fn values_that_cannot_be_read_are_dropped_with_the_reason() {
     let mapped = map("id~energy~tempo~explicit~release_date", "a~high~120~perhaps~soon");
     assert_eq!(mapped.track.values.len(), 1);
-    let dropped: Vec<_> = mapped
-        .dropped
-        .iter()
-        .map(|d| (d.field.as_str(), d.value.as_str()))
-        .collect();
-    assert_eq!(
-        dropped,
-        [
-            ("energy", "high"),
-            ("explicit", "perhaps"),
-            ("release_date", "soon")
-        ]
-    );
+    let dropped: Vec<_> = mapped.dropped.iter().map(|d| (d.field.as_str(), d.value.as_str())).collect();
+    assert_eq!(dropped, [("energy", "high"), ("explicit", "perhaps"), ("release_date", "soon")]);
     assert_eq!(mapped.dropped[0].reason, "not a number");
 }
 
@@ -106,15 +85,9 @@ fn an_unknown_year_falls_back_to_the_date() {
 
 #[test]
 fn failed_analysis_and_odd_numbers_are_noted() {
-    let mapped = map(
-        "id~danceability~speechiness~valence~tempo~time_signature~energy",
-        "a~0~0.0~0~0~1~1.2",
-    );
+    let mapped = map("id~danceability~speechiness~valence~tempo~time_signature~energy", "a~0~0.0~0~0~1~1.2");
     assert!(mapped.failed_analysis);
-    assert_eq!(
-        mapped.track.values.keys().collect::<Vec<_>>(),
-        ["energy", "time_signature"]
-    );
+    assert_eq!(mapped.track.values.keys().collect::<Vec<_>>(), ["energy", "time_signature"]);
     assert_eq!(mapped.out_of_range, ["energy", "time_signature"]);
 }
 
@@ -123,14 +96,8 @@ fn only_the_id_makes_a_row_bad() {
     for (id, reason) in [
         ("", "the track id is missing"),
         ("nan", "the track id is missing"),
-        (
-            "a b",
-            "the track id contains ' '; white space and control characters are not allowed",
-        ),
-        (
-            &"x".repeat(200),
-            "the track id has 200 bytes, at most 128 are allowed",
-        ),
+        ("a b", "the track id contains ' '; white space and control characters are not allowed"),
+        (&"x".repeat(200), "the track id has 200 bytes, at most 128 are allowed"),
     ] {
         let bad = map_with("track_id~name", &format!("{id}~N"), &[]).unwrap_err();
         assert_eq!((bad.reason.as_str(), bad.line), (reason, 7));
@@ -144,9 +111,7 @@ fn only_the_id_makes_a_row_bad() {
 #[test]
 fn mapped_columns_fill_any_field() {
     let mappings = ["song=id", "bright=value:brightness", "v=vector", "w=vector:audio"];
-    let track = map_with("song~bright~v~w", "x1~0.25~[1, 2, 3]~0.5 0.25", &mappings)
-        .unwrap()
-        .track;
+    let track = map_with("song~bright~v~w", "x1~0.25~[1, 2, 3]~0.5 0.25", &mappings).unwrap().track;
     assert_eq!(track.id.as_str(), "x1");
     assert_eq!(track.values["brightness"], 0.25);
     assert_eq!(track.vectors["vector"], [1.0, 2.0, 3.0]);
@@ -157,22 +122,9 @@ fn mapped_columns_fill_any_field() {
 fn columns_that_appear_later_are_read() {
     let columns = vec!["id".to_owned()];
     let mut mapper = RowMapper::new(&columns, &[]);
-    mapper
-        .map(&RawRow {
-            line: 1,
-            columns: &columns,
-            cells: vec![Cell::Int(1)],
-        })
-        .unwrap();
+    mapper.map(&RawRow { line: 1, columns: &columns, cells: vec![Cell::Int(1)] }).unwrap();
     let columns = vec!["id".to_owned(), "energy".to_owned()];
     let cells = vec![Cell::Int(2), Cell::Float(0.5)];
-    let track = mapper
-        .map(&RawRow {
-            line: 2,
-            columns: &columns,
-            cells,
-        })
-        .unwrap()
-        .track;
+    let track = mapper.map(&RawRow { line: 2, columns: &columns, cells }).unwrap().track;
     assert_eq!((track.id.as_str(), track.values["energy"]), ("2", 0.5));
 }

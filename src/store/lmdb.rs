@@ -40,9 +40,7 @@ struct Shared {
 
 impl fmt::Debug for LmdbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LmdbStore")
-            .field("path", &self.shared.path)
-            .finish_non_exhaustive()
+        f.debug_struct("LmdbStore").field("path", &self.shared.path).finish_non_exhaustive()
     }
 }
 
@@ -52,14 +50,9 @@ static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<Shared>>>> = LazyLock::new(Mut
 impl LmdbStore {
     /// Opens the catalogue in the directory `path`, creating it when it does not exist.
     pub fn open(path: &Path, options: &LmdbOptions) -> Result<Self, StoreError> {
-        fs::create_dir_all(path).map_err(|source| StoreError::Create {
-            path: path.to_owned(),
-            source,
-        })?;
-        let canonical = path.canonicalize().map_err(|source| StoreError::Create {
-            path: path.to_owned(),
-            source,
-        })?;
+        fs::create_dir_all(path).map_err(|source| StoreError::Create { path: path.to_owned(), source })?;
+        let canonical =
+            path.canonicalize().map_err(|source| StoreError::Create { path: path.to_owned(), source })?;
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, shared| shared.strong_count() > 0);
         if let Some(shared) = open.get(&canonical).and_then(Weak::upgrade) {
@@ -72,11 +65,7 @@ impl LmdbStore {
 
     /// Opens the catalogue in the directory `path`; `None` when there is none. Creates nothing.
     pub fn open_existing(path: &Path, options: &LmdbOptions) -> Result<Option<Self>, StoreError> {
-        if path.join("data.mdb").exists() {
-            Self::open(path, options).map(Some)
-        } else {
-            Ok(None)
-        }
+        if path.join("data.mdb").exists() { Self::open(path, options).map(Some) } else { Ok(None) }
     }
 }
 
@@ -87,11 +76,7 @@ impl Shared {
         let (expected, got) = sizes(&env).map_err(|source| failed(path, options, source))?;
         if got < expected {
             // Reading a mapped page behind the end of the file would kill the process with SIGBUS.
-            return Err(StoreError::Truncated {
-                path: data(),
-                expected,
-                got,
-            });
+            return Err(StoreError::Truncated { path: data(), expected, got });
         }
         let error = |source| failed(path, options, source);
         env.clear_stale_readers().map_err(error)?;
@@ -108,10 +93,7 @@ impl Shared {
         };
         let rtxn = env.read_txn().map_err(error)?;
         let version = meta.get(&rtxn, FORMAT_VERSION_KEY).map_err(error)?;
-        match version
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(u32::from_le_bytes)
-        {
+        match version.and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes) {
             Some(version) if version <= FORMAT_VERSION => {}
             Some(got) => {
                 return Err(StoreError::NewerFormat {
@@ -128,17 +110,11 @@ impl Shared {
             }
         }
         drop(rtxn);
-        Ok(Self {
-            env,
-            tracks,
-            path: path.to_owned(),
-        })
+        Ok(Self { env, tracks, path: path.to_owned() })
     }
 
     fn failed(&self, source: heed::Error) -> StoreError {
-        let options = LmdbOptions {
-            map_size_bytes: self.env.info().map_size,
-        };
+        let options = LmdbOptions { map_size_bytes: self.env.info().map_size };
         failed(&self.path, &options, source)
     }
 
@@ -162,16 +138,9 @@ impl Shared {
 
 impl CatalogueStore for LmdbStore {
     fn upsert(&self, mut tracks: Vec<Track>, run: u64) -> Result<UpsertCounts, StoreError> {
-        let Shared {
-            env,
-            tracks: database,
-            ..
-        } = &*self.shared;
+        let Shared { env, tracks: database, .. } = &*self.shared;
         let error = |source| self.shared.failed(source);
-        let mut counts = UpsertCounts {
-            merged: sort_and_coalesce(&mut tracks),
-            ..UpsertCounts::default()
-        };
+        let mut counts = UpsertCounts { merged: sort_and_coalesce(&mut tracks), ..UpsertCounts::default() };
         let mut wtxn = env.write_txn().map_err(error)?;
         let mut record = Vec::new();
         for track in tracks {
@@ -220,12 +189,7 @@ impl CatalogueStore for LmdbStore {
         let error = |source| self.shared.failed(source);
         let rtxn = self.shared.env.read_txn().map_err(error)?;
         let key = id.as_str().as_bytes();
-        self.shared
-            .tracks
-            .get(&rtxn, key)
-            .map_err(error)?
-            .map(|bytes| decode(key, bytes))
-            .transpose()
+        self.shared.tracks.get(&rtxn, key).map_err(error)?.map(|bytes| decode(key, bytes)).transpose()
     }
 
     fn count(&self) -> Result<u64, StoreError> {
@@ -248,19 +212,13 @@ impl CatalogueStore for LmdbStore {
 }
 
 fn encode(track: &Track, run: u64, record: &mut Vec<u8>) -> Result<(), StoreError> {
-    record::encode(track, run, record).map_err(|source| StoreError::Encode {
-        id: track.id.clone(),
-        source,
-    })
+    record::encode(track, run, record).map_err(|source| StoreError::Encode { id: track.id.clone(), source })
 }
 
 fn decode(key: &[u8], bytes: &[u8]) -> Result<Track, StoreError> {
     match record::decode(key, bytes) {
         Ok((track, _run)) => Ok(track),
-        Err(source) => Err(StoreError::Record {
-            id: String::from_utf8_lossy(key).into_owned(),
-            source,
-        }),
+        Err(source) => Err(StoreError::Record { id: String::from_utf8_lossy(key).into_owned(), source }),
     }
 }
 

@@ -23,9 +23,7 @@ pub struct LmdbOptions {
 
 impl Default for LmdbOptions {
     fn default() -> Self {
-        Self {
-            map_size_bytes: 64 << 30,
-        }
+        Self { map_size_bytes: 64 << 30 }
     }
 }
 
@@ -43,9 +41,7 @@ impl LmdbOptions {
 
     pub(super) fn with_map_gib(text: &str) -> Result<Self, StoreError> {
         match text.trim().parse::<usize>() {
-            Ok(gib) if (1..=64 * 1024).contains(&gib) => Ok(Self {
-                map_size_bytes: gib << 30,
-            }),
+            Ok(gib) if (1..=64 * 1024).contains(&gib) => Ok(Self { map_size_bytes: gib << 30 }),
             _ => Err(StoreError::Option {
                 name: Self::MAP_GIB_VARIABLE,
                 value: text.to_owned(),
@@ -63,10 +59,7 @@ pub(super) fn open_env(
     // Every page size in use divides 64 KiB, and LMDB wants a multiple of it.
     let map_size = options.map_size_bytes.next_multiple_of(64 << 10);
     let mut open_options = EnvOpenOptions::new().read_txn_without_tls();
-    open_options
-        .map_size(map_size)
-        .max_dbs(2)
-        .max_readers(MAX_READERS);
+    open_options.map_size(map_size).max_dbs(2).max_readers(MAX_READERS);
     for attempt in 0.. {
         // SAFETY: the map is only ever changed through LMDB, whose lock file (no flag disables it here) orders the
         // writers of all processes; no other code of this program writes to `data.mdb`, and `Shared::open` refuses a
@@ -86,10 +79,7 @@ pub(super) fn open_env(
                 });
             }
             Err(source) => {
-                return Err(StoreError::Open {
-                    path: path.to_owned(),
-                    source,
-                });
+                return Err(StoreError::Open { path: path.to_owned(), source });
             }
         }
     }
@@ -100,16 +90,8 @@ pub(super) type Databases = (Database<'static, Bytes, Bytes>, Database<'static, 
 
 pub(super) fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Option<Databases>> {
     let opened = env.open_databases_and_commit(env.read_txn()?, |opener, rtxn| -> heed::Result<_> {
-        let meta = opener
-            .database_options()
-            .types::<Bytes, Bytes>()
-            .name("meta")
-            .open(rtxn)?;
-        let tracks = opener
-            .database_options()
-            .types::<Bytes, Bytes>()
-            .name("tracks")
-            .open(rtxn)?;
+        let meta = opener.database_options().types::<Bytes, Bytes>().name("meta").open(rtxn)?;
+        let tracks = opener.database_options().types::<Bytes, Bytes>().name("tracks").open(rtxn)?;
         Ok(match (meta, tracks) {
             (Some(meta), Some(tracks)) => CommitOrAbort::Commit((meta, tracks)),
             _ => CommitOrAbort::Abort(()),
@@ -120,16 +102,8 @@ pub(super) fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Option<Datab
 
 pub(super) fn create_databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
     let created = env.create_databases_and_commit(env.write_txn()?, |opener, wtxn| -> heed::Result<_> {
-        let meta = opener
-            .database_options()
-            .types::<Bytes, Bytes>()
-            .name("meta")
-            .create(wtxn)?;
-        let tracks = opener
-            .database_options()
-            .types::<Bytes, Bytes>()
-            .name("tracks")
-            .create(wtxn)?;
+        let meta = opener.database_options().types::<Bytes, Bytes>().name("meta").create(wtxn)?;
+        let tracks = opener.database_options().types::<Bytes, Bytes>().name("tracks").create(wtxn)?;
         meta.put(wtxn, FORMAT_VERSION_KEY, &FORMAT_VERSION.to_le_bytes())?;
         Ok(CommitOrAbort::<_, ()>::Commit((meta, tracks)))
     })?;
@@ -147,10 +121,9 @@ pub(super) fn sizes(env: &Env<WithoutTls>) -> heed::Result<(u64, u64)> {
 pub(super) fn failed(path: &Path, options: &LmdbOptions, source: heed::Error) -> StoreError {
     let path = path.to_owned();
     match &source {
-        heed::Error::Mdb(MdbError::MapFull) => StoreError::MapFull {
-            path,
-            limit_bytes: options.map_size_bytes as u64,
-        },
+        heed::Error::Mdb(MdbError::MapFull) => {
+            StoreError::MapFull { path, limit_bytes: options.map_size_bytes as u64 }
+        }
         heed::Error::Io(error) if is_disk_full(&path, error) => StoreError::DiskFull { path },
         _ => StoreError::Lmdb { path, source },
     }

@@ -15,12 +15,7 @@ fn open(dir: &Path) -> LmdbStore {
 }
 
 fn counts(inserted: u64, updated: u64, unchanged: u64, merged: u64) -> UpsertCounts {
-    UpsertCounts {
-        inserted,
-        updated,
-        unchanged,
-        merged,
-    }
+    UpsertCounts { inserted, updated, unchanged, merged }
 }
 
 fn genres(store: &LmdbStore, id: &str) -> Vec<String> {
@@ -32,9 +27,7 @@ fn scan_is_in_byte_order_and_stops_when_told() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let ids = ["b", "a", "Z", "é", "a1", "~", "0"];
-    store
-        .upsert(ids.iter().map(|id| track(id, &[])).collect(), 1)
-        .unwrap();
+    store.upsert(ids.iter().map(|id| track(id, &[])).collect(), 1).unwrap();
     let mut seen = Vec::new();
     store
         .scan(&mut |track| {
@@ -50,11 +43,7 @@ fn scan_is_in_byte_order_and_stops_when_told() {
     store
         .scan(&mut |_| {
             n_visits += 1;
-            if n_visits == 2 {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            if n_visits == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .unwrap();
     assert_eq!(n_visits, 2);
@@ -65,26 +54,15 @@ fn genres_are_added_within_a_run_and_replaced_by_a_later_one() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     assert_eq!(
-        store
-            .upsert(vec![track("a", &["pop"]), track("a", &["rock"])], 1)
-            .unwrap(),
+        store.upsert(vec![track("a", &["pop"]), track("a", &["rock"])], 1).unwrap(),
         counts(1, 0, 0, 1)
     );
-    assert_eq!(
-        store.upsert(vec![track("a", &["jazz"])], 1).unwrap(),
-        counts(0, 0, 0, 1)
-    );
+    assert_eq!(store.upsert(vec![track("a", &["jazz"])], 1).unwrap(), counts(0, 0, 0, 1));
     assert_eq!(genres(&store, "a"), ["pop", "rock", "jazz"]);
-    assert_eq!(
-        store.upsert(vec![track("a", &["folk"])], 2).unwrap(),
-        counts(0, 1, 0, 0)
-    );
+    assert_eq!(store.upsert(vec![track("a", &["folk"])], 2).unwrap(), counts(0, 1, 0, 0));
     assert_eq!(genres(&store, "a"), ["folk"]);
     // A run without genres leaves them, and leaves the right to add to them where it was.
-    assert_eq!(
-        store.upsert(vec![track("a", &[])], 3).unwrap(),
-        counts(0, 0, 1, 0)
-    );
+    assert_eq!(store.upsert(vec![track("a", &[])], 3).unwrap(), counts(0, 0, 1, 0));
     store.upsert(vec![track("a", &["soul"])], 2).unwrap();
     assert_eq!(genres(&store, "a"), ["folk", "soul"]);
 }
@@ -125,24 +103,14 @@ fn opening_a_path_twice_gives_one_environment() {
 fn open_existing_creates_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("catalogue");
-    assert!(
-        LmdbStore::open_existing(&path, &LmdbOptions::default())
-            .unwrap()
-            .is_none()
-    );
+    assert!(LmdbStore::open_existing(&path, &LmdbOptions::default()).unwrap().is_none());
     assert!(!path.exists());
 }
 
 #[test]
 fn a_full_map_is_a_typed_error_and_keeps_what_was_committed() {
     let dir = tempfile::tempdir().unwrap();
-    let store = LmdbStore::open(
-        dir.path(),
-        &LmdbOptions {
-            map_size_bytes: 256 << 10,
-        },
-    )
-    .unwrap();
+    let store = LmdbStore::open(dir.path(), &LmdbOptions { map_size_bytes: 256 << 10 }).unwrap();
     store.upsert(vec![track("kept", &[])], 1).unwrap();
     let many = (0..10_000).map(|i| track(&format!("id{i}"), &["pop"])).collect();
     match store.upsert(many, 1).unwrap_err() {
@@ -159,14 +127,11 @@ fn a_newer_format_is_refused_with_both_versions() {
     let store = open(dir.path());
     let (meta, _) = open_databases(&store.shared.env).unwrap().unwrap();
     let mut wtxn = store.shared.env.write_txn().unwrap();
-    meta.put(&mut wtxn, FORMAT_VERSION_KEY, &7u32.to_le_bytes())
-        .unwrap();
+    meta.put(&mut wtxn, FORMAT_VERSION_KEY, &7u32.to_le_bytes()).unwrap();
     wtxn.commit().unwrap();
     drop(store);
     match LmdbStore::open(dir.path(), &LmdbOptions::default()).unwrap_err() {
-        StoreError::NewerFormat {
-            got: 7, supported: 1, ..
-        } => {}
+        StoreError::NewerFormat { got: 7, supported: 1, .. } => {}
         other => panic!("{other}"),
     }
 }
@@ -180,15 +145,9 @@ fn a_damaged_record_is_named_and_repaired_by_importing_it_again() {
     store.shared.tracks.put(&mut wtxn, b"b", &[1, 2, 3]).unwrap();
     wtxn.commit().unwrap();
     let error = store.scan(&mut |_| ControlFlow::Continue(())).unwrap_err();
-    assert!(
-        matches!(&error, StoreError::Record { id, .. } if id == "b"),
-        "{error}"
-    );
+    assert!(matches!(&error, StoreError::Record { id, .. } if id == "b"), "{error}");
     store.upsert(vec![track("b", &[])], 2).unwrap();
-    assert_eq!(
-        store.get(&TrackId::parse("b").unwrap()).unwrap(),
-        Some(track("b", &[]))
-    );
+    assert_eq!(store.get(&TrackId::parse("b").unwrap()).unwrap(), Some(track("b", &[])));
 }
 
 #[test]
@@ -202,10 +161,7 @@ fn a_data_file_cut_anywhere_is_refused() {
         fs::write(path.join("data.mdb"), &whole[..cut]).unwrap();
         let error = LmdbStore::open(&path, &LmdbOptions::default()).unwrap_err();
         assert!(
-            matches!(
-                error,
-                StoreError::Truncated { .. } | StoreError::NotACatalogue { .. }
-            ),
+            matches!(error, StoreError::Truncated { .. } | StoreError::NotACatalogue { .. }),
             "cut at {cut}: {error}"
         );
     }
@@ -227,9 +183,6 @@ fn other_files_are_not_taken_for_a_catalogue() {
 fn the_map_size_is_a_whole_number_of_gib() {
     assert_eq!(LmdbOptions::with_map_gib("2").unwrap().map_size_bytes, 2 << 30);
     for text in ["", "0", "-1", "1.5", "many", "99999999999999999999"] {
-        assert!(
-            matches!(LmdbOptions::with_map_gib(text), Err(StoreError::Option { .. })),
-            "{text}"
-        );
+        assert!(matches!(LmdbOptions::with_map_gib(text), Err(StoreError::Option { .. })), "{text}");
     }
 }

@@ -34,23 +34,11 @@ mod tests {
 
     #[test]
     fn only_known_schemes_with_a_path_are_accepted() {
-        assert_eq!(
-            StoreLocation::parse("lmdb:a/b").unwrap(),
-            StoreLocation::Lmdb("a/b".into())
-        );
-        assert_eq!(
-            StoreLocation::parse("lmdb:a/b").unwrap().parent_dir(),
-            PathBuf::from("a")
-        );
-        assert_eq!(
-            StoreLocation::parse("lmdb:b").unwrap().parent_dir(),
-            PathBuf::new()
-        );
+        assert_eq!(StoreLocation::parse("lmdb:a/b").unwrap(), StoreLocation::Lmdb("a/b".into()));
+        assert_eq!(StoreLocation::parse("lmdb:a/b").unwrap().parent_dir(), PathBuf::from("a"));
+        assert_eq!(StoreLocation::parse("lmdb:b").unwrap().parent_dir(), PathBuf::new());
         for uri in ["", "a/b", "lmdb:", "lmbd:a", "sqlite:x"] {
-            assert!(
-                matches!(StoreLocation::parse(uri), Err(StoreError::Location { .. })),
-                "{uri}"
-            );
+            assert!(matches!(StoreLocation::parse(uri), Err(StoreError::Location { .. })), "{uri}");
         }
     }
 }

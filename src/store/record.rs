@@ -90,35 +90,22 @@ pub(super) fn encode(track: &Track, run: u64, out: &mut Vec<u8>) -> Result<(), C
 pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<(Track, u64), RecordError> {
     let (version, body) = bytes.split_first().ok_or(RecordError::Empty)?;
     if *version != RECORD_VERSION {
-        return Err(RecordError::Version {
-            got: *version,
-            supported: RECORD_VERSION,
-        });
+        return Err(RecordError::Version { got: *version, supported: RECORD_VERSION });
     }
     let text = std::str::from_utf8(key).map_err(|_| RecordError::Key)?;
     let id = TrackId::parse(text).map_err(|_| RecordError::Key)?;
     let stored: StoredTrack<'static> = codec::decode(body)?;
     let mut values = BTreeMap::new();
     for (code, value) in stored.coded_values {
-        let name = CODED_VALUES
-            .get(code as usize)
-            .ok_or(RecordError::ValueCode { code })?;
+        let name = CODED_VALUES.get(code as usize).ok_or(RecordError::ValueCode { code })?;
         values.insert((*name).to_owned(), value);
     }
-    values.extend(
-        stored
-            .other_values
-            .into_iter()
-            .map(|(name, value)| (name.into_owned(), value)),
-    );
+    values.extend(stored.other_values.into_iter().map(|(name, value)| (name.into_owned(), value)));
     if let Some((name, _)) = values.iter().find(|(_, value)| !value.is_finite()) {
         return Err(RecordError::NotFinite { name: name.clone() });
     }
     let vectors = stored.vectors.into_owned();
-    if let Some((name, _)) = vectors
-        .iter()
-        .find(|(_, vector)| vector.iter().any(|x| !x.is_finite()))
-    {
+    if let Some((name, _)) = vectors.iter().find(|(_, vector)| vector.iter().any(|x| !x.is_finite())) {
         return Err(RecordError::NotFinite { name: name.clone() });
     }
     let track = Track {
@@ -174,19 +161,13 @@ mod tests {
         }
         let mut newer = bytes.clone();
         newer[0] = 9;
-        assert!(matches!(
-            decode(b"abc", &newer),
-            Err(RecordError::Version { got: 9, .. })
-        ));
+        assert!(matches!(decode(b"abc", &newer), Err(RecordError::Version { got: 9, .. })));
         assert!(matches!(decode(b"", &bytes), Err(RecordError::Key)));
         assert!(matches!(decode(b"\xff", &bytes), Err(RecordError::Key)));
         let mut infinite = track();
         infinite.values.insert("energy".into(), f64::INFINITY);
         encode(&infinite, 7, &mut bytes).unwrap();
-        assert!(matches!(
-            decode(b"abc", &bytes),
-            Err(RecordError::NotFinite { .. })
-        ));
+        assert!(matches!(decode(b"abc", &bytes), Err(RecordError::NotFinite { .. })));
     }
 
     #[test]

@@ -17,27 +17,15 @@ fn the_json_report_counts_everything() {
     here.file("dump.csv", DUMP);
     let report = here.json(&["import", "dump.csv", "--json"]);
     assert_eq!(report["rows_read"], 4);
-    assert_eq!(
-        (report["inserted"].as_u64(), report["updated"].as_u64()),
-        (Some(3), Some(0))
-    );
+    assert_eq!((report["inserted"].as_u64(), report["updated"].as_u64()), (Some(3), Some(0)));
     assert_eq!(report["rejected_rows"], 1);
-    assert_eq!(
-        report["dropped_values"],
-        serde_json::json!({"energy": 1, "release_year": 1})
-    );
-    assert_eq!(
-        report["files"][0]["columns"]["recognised"]["year"],
-        "release_year"
-    );
+    assert_eq!(report["dropped_values"], serde_json::json!({"energy": 1, "release_year": 1}));
+    assert_eq!(report["files"][0]["columns"]["recognised"]["year"], "release_year");
     assert_eq!(report["rejects_files"][0], "data/rejects/dump.csv.ndjson");
     let rejects = fs::read_to_string(here.path().join("data/rejects/dump.csv.ndjson")).unwrap();
     assert_eq!(rejects.lines().count(), 3);
     let again = here.json(&["import", "dump.csv", "--json"]);
-    assert_eq!(
-        (again["inserted"].as_u64(), again["unchanged"].as_u64()),
-        (Some(0), Some(3))
-    );
+    assert_eq!((again["inserted"].as_u64(), again["unchanged"].as_u64()), (Some(0), Some(3)));
 }
 
 #[test]
@@ -63,14 +51,8 @@ fn a_dry_run_writes_nothing() {
     let here = Workplace::new();
     here.file("dump.csv", DUMP);
     let report = here.json(&["import", "dump.csv", "--dry-run", "--json"]);
-    assert_eq!(
-        (report["dry_run"].as_bool(), report["inserted"].as_u64()),
-        (Some(true), Some(3))
-    );
-    assert_eq!(
-        here.listing(),
-        ["dump.csv"].map(Into::into) as [std::path::PathBuf; 1]
-    );
+    assert_eq!((report["dry_run"].as_bool(), report["inserted"].as_u64()), (Some(true), Some(3)));
+    assert_eq!(here.listing(), ["dump.csv"].map(Into::into) as [std::path::PathBuf; 1]);
 }
 
 #[test]
@@ -89,11 +71,7 @@ fn wrong_usage_is_said_before_anything_is_written() {
         2,
         &["\"enrgy\"", "did you mean \"energy\"?"],
     );
-    here.check_fails(
-        &["import", "dump.csv", "--map", "nope=energy"],
-        2,
-        &["no file has a column \"nope\""],
-    );
+    here.check_fails(&["import", "dump.csv", "--map", "nope=energy"], 2, &["no file has a column \"nope\""]);
     here.check_fails(&["import", "dump.csv", "--store", "sqlite:x"], 2, &["lmdb:PATH"]);
     assert_eq!(here.listing().len(), 1);
 }
@@ -105,16 +83,8 @@ fn unusable_files_are_errors_that_say_what_to_do() {
     here.file("noid.csv", "song,energy\nx,1\n");
     here.file("half.parquet", &b"PAR1 the rest is missing"[..]);
     here.check_fails(&["import", "empty.csv"], 1, &["empty.csv is empty"]);
-    here.check_fails(
-        &["import", "noid.csv"],
-        1,
-        &["field id", "song, energy", "--map COLUMN=id"],
-    );
-    here.check_fails(
-        &["import", "half.parquet"],
-        1,
-        &["half.parquet", "damaged or cut short"],
-    );
+    here.check_fails(&["import", "noid.csv"], 1, &["field id", "song, energy", "--map COLUMN=id"]);
+    here.check_fails(&["import", "half.parquet"], 1, &["half.parquet", "damaged or cut short"]);
     assert!(!here.path().join("data").exists());
     let report = here.json(&["import", "noid.csv", "--map", "song=id", "--json"]);
     assert_eq!(report["inserted"], 1);
@@ -135,18 +105,10 @@ fn a_place_that_cannot_be_written_is_an_error() {
         1,
         &["file/x.ndjson", "--rejects"],
     );
-    let run: Run = here
-        .command(&["import", "dump.csv"])
-        .env("NEARFIELD_LMDB_MAP_GIB", "lots")
-        .output()
-        .unwrap()
-        .into();
+    let run: Run =
+        here.command(&["import", "dump.csv"]).env("NEARFIELD_LMDB_MAP_GIB", "lots").output().unwrap().into();
     assert_eq!(run.code, Some(1));
-    assert!(
-        run.stderr.contains("NEARFIELD_LMDB_MAP_GIB is \"lots\""),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("NEARFIELD_LMDB_MAP_GIB is \"lots\""), "{}", run.stderr);
 }
 
 #[test]
@@ -154,11 +116,7 @@ fn a_place_that_cannot_be_written_is_an_error() {
 fn a_full_disk_is_an_error_and_the_good_rows_are_kept() {
     let here = Workplace::new();
     here.file("dump.csv", DUMP);
-    here.check_fails(
-        &["import", "dump.csv", "--rejects", "/dev/full"],
-        1,
-        &["/dev/full", "No space left"],
-    );
+    here.check_fails(&["import", "dump.csv", "--rejects", "/dev/full"], 1, &["/dev/full", "No space left"]);
     let report = here.json(&["import", "dump.csv", "--json"]);
     assert_eq!(report["unchanged"], 3);
 }
@@ -184,10 +142,7 @@ fn an_interrupt_keeps_what_is_committed_and_the_import_can_be_repeated() {
     while !here.path().join("data/catalogue/data.mdb").exists() && child.try_wait().unwrap().is_none() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    let killed = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let run: Run = child.wait_with_output().unwrap().into();
     assert_eq!(run.code, Some(1), "{}", run.stderr);
@@ -197,9 +152,6 @@ fn an_interrupt_keeps_what_is_committed_and_the_import_can_be_repeated() {
     let n_kept = report["inserted"].as_u64().unwrap();
     assert!(n_kept < 400_000 && n_kept.is_multiple_of(50_000), "{n_kept}");
     let again = here.json(&["import", "many.csv", "--json"]);
-    assert_eq!(
-        again["inserted"].as_u64().unwrap() + again["unchanged"].as_u64().unwrap(),
-        400_000
-    );
+    assert_eq!(again["inserted"].as_u64().unwrap() + again["unchanged"].as_u64().unwrap(), 400_000);
     assert_eq!(again["unchanged"].as_u64(), Some(n_kept));
 }

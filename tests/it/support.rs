@@ -18,9 +18,7 @@ pub struct Run {
 
 impl Workplace {
     pub fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-        }
+        Self { dir: tempfile::tempdir().unwrap() }
     }
 
     pub fn path(&self) -> &Path {
@@ -37,10 +35,8 @@ impl Workplace {
 
     /// The names of everything in the directory, sorted.
     pub fn listing(&self) -> Vec<PathBuf> {
-        let mut names: Vec<PathBuf> = fs::read_dir(self.dir.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into())
-            .collect();
+        let mut names: Vec<PathBuf> =
+            fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into()).collect();
         names.sort();
         names
     }
@@ -73,11 +69,7 @@ impl Workplace {
         let run = self.run(args);
         assert_eq!(run.code, Some(code), "{args:?}: {} {}", run.stdout, run.stderr);
         for part in expected {
-            assert!(
-                run.stderr.contains(part),
-                "{args:?}: {part:?} is not in {}",
-                run.stderr
-            );
+            assert!(run.stderr.contains(part), "{args:?}: {part:?} is not in {}", run.stderr);
         }
     }
 }

@@ -1,0 +1,274 @@
+//! Staging, atomic publication, rollback and cleaning up.
+//!
+//! A generation is written to `.staging-<generation>`, synced, renamed to `<generation>` and named in `CURRENT` by a
+//! second rename. Whoever dies in between leaves the live generation as it was; what is left over is removed by
+//! the next build. A published file is never changed.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::error::ArtifactError;
+use super::manifest::{FileEntry, MANIFEST_FILE, Manifest};
+
+/// The file that names the live generation.
+pub const CURRENT_FILE: &str = "CURRENT";
+const LOCK_FILE: &str = ".lock";
+const STAGING_PREFIX: &str = ".staging-";
+
+/// The directory of one snapshot: its generations and which of them is live.
+#[derive(Clone, Debug)]
+pub struct SnapshotDir {
+    indexes: PathBuf,
+    path: PathBuf,
+    name: String,
+}
+
+/// A generation being written. Dropped unpublished, it removes what it wrote.
+#[derive(Debug)]
+pub struct Staging {
+    snapshot: SnapshotDir,
+    generation: String,
+    path: PathBuf,
+    published: bool,
+    /// Held until the end, so that builds of one snapshot come one after another.
+    _lock: File,
+}
+
+impl SnapshotDir {
+    /// The snapshot `name` under `indexes`, whether it exists yet or not.
+    pub fn new(indexes: &Path, name: &str) -> Result<Self, ArtifactError> {
+        check_name("snapshot", name)?;
+        Ok(Self { indexes: indexes.to_owned(), path: indexes.join(name), name: name.to_owned() })
+    }
+
+    /// Every snapshot under `indexes` that has a live generation, by name.
+    pub fn list(indexes: &Path) -> Result<Vec<Self>, ArtifactError> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(indexes).map_err(ArtifactError::io("list", indexes))? {
+            let entry = entry.map_err(ArtifactError::io("list", indexes))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.path().join(CURRENT_FILE).is_file() && check_name("snapshot", &name).is_ok() {
+                found.push(Self::new(indexes, &name)?);
+            }
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// The snapshot's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of the live generation, or `None` where nothing was published yet.
+    pub fn current(&self) -> Result<Option<String>, ArtifactError> {
+        let path = self.path.join(CURRENT_FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ArtifactError::io("read", &path)(error)),
+        };
+        let generation = text.trim().to_owned();
+        if check_name("generation", &generation).is_err() {
+            return Err(ArtifactError::damaged(
+                &path,
+                "contents",
+                "a generation's name",
+                format!("{text:?}"),
+            ));
+        }
+        Ok(Some(generation))
+    }
+
+    /// The directory of `generation`, or of the live one.
+    pub fn resolve(&self, generation: Option<&str>) -> Result<PathBuf, ArtifactError> {
+        let generation = match generation {
+            Some(generation) => {
+                check_name("generation", generation)?;
+                generation.to_owned()
+            }
+            None => self.current()?.ok_or_else(|| ArtifactError::NoSnapshot {
+                name: self.name.clone(),
+                indexes: self.indexes.clone(),
+            })?,
+        };
+        let path = self.path.join(&generation);
+        if path.join(MANIFEST_FILE).is_file() {
+            Ok(path)
+        } else {
+            Err(ArtifactError::NoGeneration { name: self.name.clone(), generation })
+        }
+    }
+
+    /// All complete generations, oldest first.
+    pub fn generations(&self) -> Result<Vec<String>, ArtifactError> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(ArtifactError::io("list", &self.path))? {
+            let entry = entry.map_err(ArtifactError::io("list", &self.path))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if check_name("generation", &name).is_ok() && entry.path().join(MANIFEST_FILE).is_file() {
+                found.push(name);
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Begins a new generation: takes the lock, removes what a killed build left behind, and creates the staging
+    /// directory.
+    pub fn stage(&self) -> Result<Staging, ArtifactError> {
+        fs::create_dir_all(&self.path).map_err(ArtifactError::io("create", &self.path))?;
+        let lock = self.lock()?;
+        self.remove_leftovers()?;
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
+        // Two builds within one second get distinct names that still sort by time.
+        let names = (0..1000).map(|n| if n == 0 { format!("{now}Z") } else { format!("{now}Z-{n:03}") });
+        let generation = names.into_iter().find(|name| !self.path.join(name).exists());
+        let generation = generation.unwrap_or_else(|| format!("{now}Z-{}", std::process::id()));
+        let path = self.path.join(format!("{STAGING_PREFIX}{generation}"));
+        fs::create_dir(&path).map_err(ArtifactError::io("create", &path))?;
+        Ok(Staging { snapshot: self.clone(), generation, path, published: false, _lock: lock })
+    }
+
+    /// Makes the parent of the live generation live again and returns its name.
+    pub fn roll_back(&self) -> Result<String, ArtifactError> {
+        let live = self.resolve(None)?;
+        let _lock = self.lock()?;
+        let no_parent = || ArtifactError::NoParent { name: self.name.clone() };
+        let parent = Manifest::read(&live)?.parent.ok_or_else(no_parent)?;
+        let path = self.resolve(Some(&parent)).map_err(|_| no_parent())?;
+        Manifest::read(&path)?.verify_files(&path, |_| {})?;
+        self.set_current(&parent)?;
+        Ok(parent)
+    }
+
+    /// Removes the oldest generations until `keep` are left; the live one and its parent always stay.
+    pub fn prune(&self, keep: usize) -> Result<Vec<String>, ArtifactError> {
+        let Some(current) = self.current()? else { return Ok(Vec::new()) };
+        let parent = Manifest::read(&self.resolve(None)?)?.parent;
+        let generations = self.generations()?;
+        let mut surplus = generations.len().saturating_sub(keep.max(1));
+        let mut removed = Vec::new();
+        for generation in generations {
+            if surplus == 0 {
+                break;
+            }
+            if generation == current || Some(&generation) == parent.as_ref() {
+                continue;
+            }
+            let path = self.path.join(&generation);
+            // Without its manifest it is no generation any more, even if removing the rest is interrupted.
+            let manifest = path.join(MANIFEST_FILE);
+            fs::remove_file(&manifest).map_err(ArtifactError::io("remove", &manifest))?;
+            fs::remove_dir_all(&path).map_err(ArtifactError::io("remove", &path))?;
+            removed.push(generation);
+            surplus -= 1;
+        }
+        Ok(removed)
+    }
+
+    fn lock(&self) -> Result<File, ArtifactError> {
+        let path = self.path.join(LOCK_FILE);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(ArtifactError::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(ArtifactError::Locked { path }),
+            Err(TryLockError::Error(error)) => Err(ArtifactError::io("lock", &path)(error)),
+        }
+    }
+
+    /// Staging directories, half-removed generations and a `CURRENT` that was never renamed into place.
+    fn remove_leftovers(&self) -> Result<(), ArtifactError> {
+        for entry in fs::read_dir(&self.path).map_err(ArtifactError::io("list", &self.path))? {
+            let path = entry.map_err(ArtifactError::io("list", &self.path))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let half_removed = check_name("generation", &name).is_ok() && !path.join(MANIFEST_FILE).exists();
+            let staged = name.starts_with(STAGING_PREFIX);
+            if path.is_dir() && (staged || half_removed) {
+                fs::remove_dir_all(&path).map_err(ArtifactError::io("remove", &path))?;
+            } else if staged {
+                fs::remove_file(&path).map_err(ArtifactError::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_current(&self, generation: &str) -> Result<(), ArtifactError> {
+        let path = self.path.join(CURRENT_FILE);
+        let staged = self.path.join(format!("{STAGING_PREFIX}{CURRENT_FILE}"));
+        let mut file = File::create(&staged).map_err(ArtifactError::io("create", &staged))?;
+        let written = writeln!(file, "{generation}").and_then(|()| file.sync_all());
+        written.map_err(ArtifactError::io("write", &staged))?;
+        fs::rename(&staged, &path).map_err(ArtifactError::io("replace", &path))?;
+        sync_directory(&self.path)
+    }
+}
+
+impl Staging {
+    /// Where the generation's files are to be written.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The new generation's name.
+    pub fn generation(&self) -> &str {
+        &self.generation
+    }
+
+    /// Length and checksum of every file written so far.
+    pub fn files(&self) -> Result<std::collections::BTreeMap<String, FileEntry>, ArtifactError> {
+        let mut files = std::collections::BTreeMap::new();
+        for entry in fs::read_dir(&self.path).map_err(ArtifactError::io("list", &self.path))? {
+            let entry = entry.map_err(ArtifactError::io("list", &self.path))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name != MANIFEST_FILE {
+                files.insert(name, FileEntry::of(&entry.path())?);
+            }
+        }
+        Ok(files)
+    }
+
+    /// Makes the generation live. Its manifest must be written and its gates passed. Returns its directory.
+    pub fn publish(mut self) -> Result<PathBuf, ArtifactError> {
+        for entry in fs::read_dir(&self.path).map_err(ArtifactError::io("list", &self.path))? {
+            let path = entry.map_err(ArtifactError::io("list", &self.path))?.path();
+            let synced = File::open(&path).and_then(|file| file.sync_all());
+            synced.map_err(ArtifactError::io("sync", &path))?;
+        }
+        sync_directory(&self.path)?;
+        let target = self.snapshot.path.join(&self.generation);
+        fs::rename(&self.path, &target).map_err(ArtifactError::io("rename", &self.path))?;
+        self.path.clone_from(&target);
+        sync_directory(&self.snapshot.path)?;
+        // From here on the directory is a generation like any other: if naming it fails half-way, `CURRENT` may already
+        // point to it, so it must stay.
+        self.published = true;
+        self.snapshot.set_current(&self.generation)?;
+        Ok(target)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.published {
+            // Best effort: the next build removes what stays.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+fn sync_directory(path: &Path) -> Result<(), ArtifactError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(ArtifactError::io("sync", path))
+}
+
+fn check_name(what: &'static str, name: &str) -> Result<(), ArtifactError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let fits = (1..=64).contains(&name.len()) && name.chars().all(allowed);
+    if fits && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name != CURRENT_FILE {
+        Ok(())
+    } else {
+        Err(ArtifactError::Name { what, name: name.to_owned() })
+    }
+}

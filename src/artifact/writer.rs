@@ -1,0 +1,82 @@
+//! Streams sections into a file; the head, which needs their lengths, is written last.
+
+use std::fs::File;
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use bytemuck::Pod;
+
+use super::error::ArtifactError;
+use super::header::{ALIGNMENT, Entry, FileKind, HEAD_BYTES, Head, MAX_SECTIONS};
+
+/// Writes one file of sections.
+///
+/// Call [`section`](Self::section), then [`write`](Self::write) any number of times, for each section in turn, and
+/// [`finish`](Self::finish) at the end: a file without its head is refused by every reader.
+pub struct SectionWriter {
+    path: PathBuf,
+    file: BufWriter<File>,
+    position: u64,
+    head: Head,
+}
+
+impl SectionWriter {
+    /// Creates (or truncates) the file at `path`.
+    pub(crate) fn create(path: &Path, kind: FileKind) -> Result<Self, ArtifactError> {
+        if cfg!(target_endian = "big") {
+            return Err(ArtifactError::BigEndian);
+        }
+        let file = File::create(path).map_err(ArtifactError::io("create", path))?;
+        let mut writer = Self {
+            path: path.to_owned(),
+            file: BufWriter::with_capacity(1 << 20, file),
+            position: 0,
+            head: Head { kind: kind as u32, file_bytes: 0, entries: Vec::new() },
+        };
+        writer.raw(&[0; HEAD_BYTES])?;
+        Ok(writer)
+    }
+
+    /// Begins section `id` of elements of type `T`.
+    ///
+    /// # Panics
+    /// When the file already has all the sections that fit its table: the caller's layout is fixed.
+    pub fn section<T: Pod>(&mut self, id: u32) -> Result<(), ArtifactError> {
+        assert!(self.head.entries.len() < MAX_SECTIONS, "the section table has {MAX_SECTIONS} entries");
+        let padding = self.position.next_multiple_of(ALIGNMENT) - self.position;
+        self.raw(&[0; ALIGNMENT as usize][..padding as usize])?;
+        let element_bytes = size_of::<T>() as u32;
+        self.head.entries.push(Entry { id, element_bytes, offset: self.position, n_elements: 0 });
+        Ok(())
+    }
+
+    /// Appends elements to the section begun last.
+    ///
+    /// # Panics
+    /// When no section was begun, or with another element size.
+    pub fn write<T: Pod>(&mut self, elements: &[T]) -> Result<(), ArtifactError> {
+        let entry = self.head.entries.last_mut().expect("a section was begun");
+        assert_eq!(entry.element_bytes as usize, size_of::<T>(), "the section's element size");
+        entry.n_elements += elements.len() as u64;
+        self.raw(bytemuck::cast_slice(elements))
+    }
+
+    /// Writes the head and everything still buffered, and waits until the disk has it.
+    pub fn finish(mut self) -> Result<(), ArtifactError> {
+        self.head.file_bytes = self.position;
+        let head = self.head.encode();
+        let write = |file: &mut BufWriter<File>| {
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(&head)?;
+            file.flush()?;
+            file.get_ref().sync_all()
+        };
+        write(&mut self.file).map_err(ArtifactError::io("write", &self.path))
+    }
+
+    fn raw(&mut self, bytes: &[u8]) -> Result<(), ArtifactError> {
+        self.file.write_all(bytes).map_err(ArtifactError::io("write", &self.path))?;
+        self.position += bytes.len() as u64;
+        Ok(())
+    }
+}

@@ -1,0 +1,253 @@
+//! A catalogue becomes a generation.
+//!
+//! ```text
+//! mod.rs      the pipeline: read -> vectors -> engines -> calibrate -> gates -> publish
+//! options.rs  what can be asked for, and what it needs in memory
+//! read.rs     one pass over the store
+//! engines.rs  the index files
+//! report.rs   what came of it
+//! ```
+//!
+//! Nothing of it is visible before the last step; an error, Ctrl-C or a kill at any point leaves the live generation
+//! as it was ([`crate::artifact`]).
+
+mod engines;
+mod error;
+mod options;
+mod read;
+mod report;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::artifact::{
+    BuildParameters, Calibration, FORMAT_VERSION, Manifest, Measurement, Provenance, SnapshotDir, Staging,
+};
+use crate::eval::{Family, QuerySet, calibrate, measure};
+use crate::feature::Schema;
+use crate::index::EngineKind;
+use crate::progress::{CancelToken, Progress};
+use crate::query::EngineChoice;
+use crate::snapshot::Snapshot;
+use crate::store::CatalogueStore;
+
+pub use error::BuildError;
+pub use options::BuildOptions;
+pub use report::BuildReport;
+
+/// Queries per engine and weight family measured for the manifest.
+const MEASURED_QUERIES: usize = 100;
+/// Results asked for when measuring.
+const MEASURED_K: usize = 10;
+
+/// Builds a generation of `snapshot` from `store` under `schema`, and publishes it. `store_name` goes to the manifest.
+pub fn build(
+    store: &dyn CatalogueStore,
+    store_name: &str,
+    snapshot: &SnapshotDir,
+    schema: Schema,
+    options: &BuildOptions,
+    progress: &Progress,
+    cancel: &CancelToken,
+) -> Result<BuildReport, BuildError> {
+    options.validate()?;
+    let cancel = &options.limited(cancel);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .map_err(|error| BuildError::Threads(error.to_string()))?;
+    let staging = snapshot.stage()?;
+    let mut run = Run {
+        snapshot,
+        options,
+        progress,
+        cancel,
+        staging: &staging,
+        clock: Clock::start(),
+        notes: Vec::new(),
+    };
+    let manifest = pool.install(|| run.write(store, store_name, schema))?;
+    run.gate(&manifest)?;
+    let Run { clock, notes, .. } = run;
+    cancel.check()?;
+    let directory = staging.publish()?;
+    let removed = snapshot.prune(options.keep)?;
+    Ok(BuildReport::new(&manifest, directory, clock.seconds(), notes, removed))
+}
+
+/// Seconds by phase.
+struct Clock {
+    started: Instant,
+    lap: Instant,
+    phases: BTreeMap<String, f64>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { started: Instant::now(), lap: Instant::now(), phases: BTreeMap::new() }
+    }
+
+    /// The phase since the last call is over.
+    fn lap(&mut self, phase: &str) {
+        let seconds = std::mem::replace(&mut self.lap, Instant::now()).elapsed().as_secs_f64();
+        *self.phases.entry(phase.to_owned()).or_default() += seconds;
+    }
+
+    fn seconds(mut self) -> BTreeMap<String, f64> {
+        self.phases.insert("total".into(), self.started.elapsed().as_secs_f64());
+        self.phases
+    }
+}
+
+/// One build under way.
+struct Run<'a> {
+    snapshot: &'a SnapshotDir,
+    options: &'a BuildOptions,
+    progress: &'a Progress,
+    cancel: &'a CancelToken,
+    staging: &'a Staging,
+    clock: Clock,
+    /// What the operator should know.
+    notes: Vec<String>,
+}
+
+impl Run<'_> {
+    /// Writes all files of the generation, the manifest last.
+    fn write(
+        &mut self,
+        store: &dyn CatalogueStore,
+        store_name: &str,
+        schema: Schema,
+    ) -> Result<Manifest, BuildError> {
+        let directory = self.staging.path();
+        let read_started = jiff::Timestamp::now().to_string();
+        let read = read::read(store, store_name, schema, self.options, self.progress, self.cancel)?;
+        self.clock.lap("read");
+        let out_of_range: BTreeMap<String, u64> = read.out_of_range.clone();
+        let raw_columns = read.raw_columns.clone();
+        let n_items = read.n_items;
+        let (fitted, vectors) = read.write(directory, self.cancel)?;
+        self.clock.lap("vectors");
+        let schema_hash = fitted.schema.hash();
+        engines::exact(directory, &vectors, fitted.schema.dim())?;
+        self.clock.lap("exact");
+        if self.options.engines.contains(&EngineKind::Hnsw) {
+            let report = engines::graph(
+                directory,
+                &vectors,
+                &fitted.schema,
+                self.options,
+                self.progress,
+                self.cancel,
+            )?;
+            if report.n_unreachable > 0 {
+                self.notes.push(format!(
+                    "graph: {} tracks were unreachable after construction; {} were linked, {} became entry points",
+                    report.n_unreachable, report.n_links, report.n_entries
+                ));
+            }
+            self.clock.lap("graph");
+        }
+        if self.options.engines.contains(&EngineKind::Forest) {
+            engines::forest(directory, &vectors, &fitted.schema, self.options, self.progress, self.cancel)?;
+            self.clock.lap("forest");
+        }
+        drop(vectors);
+        let mut manifest = Manifest {
+            format_version: FORMAT_VERSION,
+            name: self.snapshot.name().to_owned(),
+            generation: self.staging.generation().to_owned(),
+            parent: self.snapshot.current()?,
+            created: jiff::Timestamp::now().to_string(),
+            nearfield_version: env!("CARGO_PKG_VERSION").to_owned(),
+            n_items: n_items as u64,
+            dim: fitted.schema.dim() as u64,
+            schema_hash,
+            fitted,
+            raw_columns,
+            out_of_range,
+            parameters: self.parameters(),
+            provenance: Provenance { store: store_name.to_owned(), read_started, n_read: n_items as u64 },
+            seconds: BTreeMap::new(),
+            measured: Vec::new(),
+            calibration: Calibration::default(),
+            files: self.staging.files()?,
+        };
+        self.clock.lap("checksums");
+        manifest.write(directory)?;
+        manifest.calibration = {
+            let snapshot = Snapshot::open_directory(directory)?;
+            calibrate(&snapshot, self.options.seed, self.progress, self.cancel)?
+        };
+        self.clock.lap("calibration");
+        manifest.write(directory)?;
+        manifest.measured = self.measure()?;
+        self.clock.lap("measurement");
+        manifest.created = jiff::Timestamp::now().to_string();
+        manifest.seconds.clone_from(&self.clock.phases);
+        manifest.write(directory)?;
+        Ok(manifest)
+    }
+
+    fn parameters(&self) -> BuildParameters {
+        BuildParameters {
+            engines: self.options.engines.iter().map(|kind| kind.name().to_owned()).collect(),
+            graph_builder: engines::GRAPH_BUILDER.to_owned(),
+            m: self.options.graph.m as u64,
+            ef_construction: self.options.graph.ef_construction as u64,
+            trees: self.options.trees as u64,
+            seed: self.options.seed,
+            threads: rayon::current_num_threads() as u64,
+        }
+    }
+
+    /// Recall and latency of every engine under every family and profile.
+    fn measure(&self) -> Result<Vec<Measurement>, BuildError> {
+        let snapshot = Snapshot::open_directory(self.staging.path())?;
+        if let Some(forest) = snapshot.forest() {
+            forest.wait()?;
+        }
+        let families = Family::all(snapshot.schema());
+        let phase = self.progress.phase("measurement", families.len() as u64, "weight families");
+        let mut measured = Vec::new();
+        // Other queries than those the planner was calibrated with.
+        let seed = self.options.seed ^ 0x6d65_6173_7572_6564;
+        for (number, family) in families.iter().enumerate() {
+            let seed = seed.wrapping_add(number as u64);
+            let set = QuerySet::draw(&snapshot, family, MEASURED_QUERIES, MEASURED_K, seed)?;
+            let engines = snapshot.engines().into_iter().map(EngineChoice::Fixed);
+            for engine in engines.chain([EngineChoice::Auto]) {
+                measured.push(measure(&snapshot, engine, &set, self.cancel)?);
+            }
+            phase.advance(1);
+        }
+        Ok(measured)
+    }
+
+    /// Refuses a generation that must not go live.
+    fn gate(&mut self, manifest: &Manifest) -> Result<(), BuildError> {
+        let directory = self.staging.path();
+        let snapshot = Snapshot::open_directory(directory)?;
+        let bytes: u64 = manifest.files.values().map(|entry| entry.bytes).sum();
+        let phase = self.progress.bytes("verification", bytes);
+        snapshot.verify(|bytes| phase.advance(bytes))?;
+        for row in &manifest.measured {
+            let floor = match row.engine.as_str() {
+                "exact" => 1.0,
+                "hnsw" if row.weights == "uniform" => self.options.min_recall,
+                "auto" => self.options.min_recall,
+                _ => 0.0,
+            };
+            if row.recall < floor {
+                return Err(BuildError::Recall {
+                    engine: row.engine.clone(),
+                    weights: row.weights.clone(),
+                    recall: row.recall,
+                    floor,
+                });
+            }
+        }
+        self.clock.lap("verification");
+        Ok(())
+    }
+}

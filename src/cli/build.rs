@@ -1,0 +1,115 @@
+//! `nearfield build`: the catalogue becomes a published generation.
+
+use std::path::PathBuf;
+
+use super::{Context, Failure, SnapshotFlags, StoreFlag, print_json};
+use crate::artifact::SnapshotDir;
+use crate::build::{self, BuildOptions, BuildReport};
+use crate::feature::Schema;
+use crate::index::EngineKind;
+use crate::index::hnsw::GraphParameters;
+use crate::store::{self, CatalogueStore};
+
+/// What goes into the indexes.
+#[derive(Debug, clap::Args)]
+pub(super) struct BuildArgs {
+    #[command(flatten)]
+    store: StoreFlag,
+    #[command(flatten)]
+    snapshot: SnapshotFlags,
+    #[command(flatten)]
+    options: BuildFlags,
+    /// A schema of your own (TOML) instead of the built-in one for Spotify features
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// How to build; shared with `demo`.
+#[derive(Debug, clap::Args)]
+pub(super) struct BuildFlags {
+    /// Engines to build: exact (always), hnsw, forest
+    #[arg(long, value_delimiter = ',', default_value = "exact,hnsw,forest")]
+    engines: Vec<EngineKind>,
+    /// M of the graph: a track keeps up to 2 M neighbours
+    #[arg(long, default_value_t = BuildOptions::default().graph.m)]
+    m: usize,
+    /// Width of the beam that finds neighbours during construction
+    #[arg(long, default_value_t = BuildOptions::default().graph.ef_construction)]
+    ef_construction: usize,
+    /// Trees of the forest
+    #[arg(long, default_value_t = BuildOptions::default().trees)]
+    trees: usize,
+    /// Seed of everything random
+    #[arg(long, default_value_t = BuildOptions::default().seed)]
+    seed: u64,
+    /// Threads; 0 for one a core
+    #[arg(long, default_value_t = BuildOptions::default().threads)]
+    threads: usize,
+    /// Generations kept on disk
+    #[arg(long, default_value_t = BuildOptions::default().keep)]
+    keep: usize,
+    /// Recall that hnsw (uniform weights) and auto (any weights) must reach to go live
+    #[arg(long, default_value_t = BuildOptions::default().min_recall)]
+    min_recall: f64,
+    /// Refuse a build that would need more memory [default: 90 % of what is available]
+    #[arg(long, value_name = "MIB")]
+    max_memory_mib: Option<u64>,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    max_seconds: Option<u64>,
+}
+
+impl BuildFlags {
+    /// The options these flags stand for.
+    pub fn options(&self) -> Result<BuildOptions, Failure> {
+        let mut engines = self.engines.clone();
+        engines.sort_unstable();
+        engines.dedup();
+        let options = BuildOptions {
+            engines,
+            graph: GraphParameters { m: self.m, ef_construction: self.ef_construction },
+            trees: self.trees,
+            seed: self.seed,
+            threads: self.threads,
+            keep: self.keep,
+            min_recall: self.min_recall,
+            max_memory_mib: self.max_memory_mib,
+            max_seconds: self.max_seconds,
+        };
+        options.validate().map_err(|error| Failure::Usage(error.to_string()))?;
+        Ok(options)
+    }
+}
+
+pub(super) fn run(args: BuildArgs, context: &Context) -> Result<(), Failure> {
+    let options = args.options.options()?;
+    let schema = match &args.schema {
+        Some(path) => Schema::read(path)?,
+        None => Schema::spotify(),
+    };
+    let uri = &args.store.store;
+    let store = store::open_existing(uri)?.ok_or_else(|| build::BuildError::Empty { store: uri.clone() })?;
+    let report = build_from(&*store, uri, &args.snapshot, schema, &options, context)?;
+    if args.json {
+        print_json(&report)
+    } else {
+        print!("{report}");
+        Ok(())
+    }
+}
+
+/// Builds and publishes a generation from `store`.
+pub(super) fn build_from(
+    store: &dyn CatalogueStore,
+    uri: &str,
+    snapshot: &SnapshotFlags,
+    schema: Schema,
+    options: &BuildOptions,
+    context: &Context,
+) -> Result<BuildReport, Failure> {
+    let directory = SnapshotDir::new(&snapshot.indexes, &snapshot.name)?;
+    Ok(build::build(store, uri, &directory, schema, options, &context.progress, &context.cancel)?)
+}

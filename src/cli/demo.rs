@@ -1,0 +1,89 @@
+//! `nearfield demo`: the main job on a catalogue that needs no data of yours.
+
+use super::build::{BuildFlags, build_from};
+use super::{Context, Failure, SnapshotFlags, StoreFlag};
+use crate::demo;
+use crate::feature::Schema;
+use crate::progress::Cancelled;
+use crate::store;
+use crate::track::Track;
+
+/// Makes up a catalogue (the same every time), builds a snapshot of it and serves it.
+#[derive(Debug, clap::Args)]
+pub(super) struct DemoArgs {
+    #[command(flatten)]
+    store: DemoStoreFlag,
+    #[command(flatten)]
+    snapshot: DemoSnapshotFlags,
+    #[command(flatten)]
+    options: BuildFlags,
+    /// Tracks to make up
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
+    tracks: u32,
+    /// Stop after the build
+    #[arg(long)]
+    no_serve: bool,
+}
+
+/// The demo never touches the catalogue of the defaults.
+#[derive(Debug, clap::Args)]
+struct DemoStoreFlag {
+    /// The catalogue
+    #[arg(long, value_name = "STORE", default_value = "lmdb:data/demo")]
+    store: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct DemoSnapshotFlags {
+    /// The directory that holds built snapshots
+    #[arg(long, value_name = "DIR", env = "NEARFIELD_INDEXES", default_value = "indexes")]
+    indexes: std::path::PathBuf,
+    /// The snapshot's name
+    #[arg(long, default_value = "demo")]
+    name: String,
+}
+
+/// Tracks written to the store at a time.
+const BATCH: usize = 10_000;
+
+pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
+    let options = args.options.options()?;
+    let store_flag = StoreFlag { store: args.store.store };
+    let snapshot = SnapshotFlags { indexes: args.snapshot.indexes, name: args.snapshot.name };
+    let first = fill(&store_flag.store, args.tracks as usize, options.seed, context)?;
+    let store = store::open(&store_flag.store)?;
+    let report = build_from(&*store, &store_flag.store, &snapshot, Schema::spotify(), &options, context)?;
+    drop(store);
+    eprintln!("{report}");
+    println!("built {} made-up tracks in {:.1} s", report.n_items, report.seconds["total"]);
+    println!(
+        "try: curl -s http://127.0.0.1:8080/api/v1/similar -d '{{\"seeds\": [\"{first}\"], \"weights\": {{\"energy\": 2}}, \"k\": 5, \"explain\": true}}'"
+    );
+    Ok(())
+}
+
+/// Writes the made-up tracks and returns the id of the most popular one.
+fn fill(uri: &str, n_tracks: usize, seed: u64, context: &Context) -> Result<String, Failure> {
+    let store = store::open(uri)?;
+    let phase = context.progress.phase("catalogue", n_tracks as u64, "tracks");
+    let mut tracks = demo::catalogue(n_tracks, seed);
+    let popularity = |track: &Track| track.values.get("popularity").copied().unwrap_or(0.0);
+    let mut best: Option<(f64, String)> = None;
+    loop {
+        if context.cancel.is_cancelled() {
+            return Err(Cancelled::Asked.into());
+        }
+        let batch: Vec<Track> = tracks.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            break;
+        }
+        for track in &batch {
+            if best.as_ref().is_none_or(|(most, _)| popularity(track) > *most) {
+                best = Some((popularity(track), track.id.to_string()));
+            }
+        }
+        phase.advance(batch.len() as u64);
+        store.upsert(batch, 0)?;
+    }
+    Ok(best.map(|(_, id)| id).unwrap_or_default())
+}

@@ -1,0 +1,85 @@
+//! `nearfield export`: the vectors as a NumPy array, the ids as text.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Context, Failure, SnapshotFlags};
+use crate::artifact::ArtifactError;
+use crate::snapshot::Snapshot;
+use crate::track::ItemIdx;
+
+/// Transformed, unweighted, unanchored vectors: float32, [n_items, dim], in the order of the ids.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExportArgs {
+    #[command(flatten)]
+    snapshot: SnapshotFlags,
+    /// Where the array goes (.npy)
+    #[arg(long, value_name = "FILE.npy")]
+    vectors: PathBuf,
+    /// Where the ids go, one a line
+    #[arg(long, value_name = "FILE.txt")]
+    ids: PathBuf,
+}
+
+pub(super) fn run(args: ExportArgs, context: &Context) -> Result<(), Failure> {
+    let snapshot = Snapshot::open(&args.snapshot.indexes, &args.snapshot.name, None)?;
+    let n_items = snapshot.items().len();
+    let phase = context.progress.phase("export", n_items as u64, "tracks");
+    let rows = (0..n_items as u32).map(ItemIdx);
+    write_file(&args.vectors, |file| {
+        file.write_all(&npy_header(n_items, snapshot.vectors().dim()))?;
+        for item in rows.clone() {
+            file.write_all(bytemuck::cast_slice(snapshot.vectors().row(item)))?;
+            phase.advance(1);
+        }
+        Ok(())
+    })?;
+    write_file(&args.ids, |file| {
+        rows.clone().try_for_each(|item| writeln!(file, "{}", snapshot.items().id(item)))
+    })?;
+    drop(phase);
+    println!(
+        "{n_items} vectors of {} dimensions in {}, their ids in {}",
+        snapshot.vectors().dim(),
+        args.vectors.display(),
+        args.ids.display()
+    );
+    Ok(())
+}
+
+fn write_file(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<(), ArtifactError> {
+    let mut file = BufWriter::new(File::create(path).map_err(ArtifactError::io("create", path))?);
+    write(&mut file).and_then(|()| file.flush()).map_err(ArtifactError::io("write", path))
+}
+
+/// The head of a version 1.0 `.npy` file of little-endian f32 in C order (NumPy enhancement proposal 1).
+fn npy_header(n_rows: usize, n_columns: usize) -> Vec<u8> {
+    const PREFIX: usize = 10;
+    let mut text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({n_rows}, {n_columns}), }}")
+        .into_bytes();
+    // The data begins at a multiple of 64, after a newline.
+    text.resize((PREFIX + text.len() + 1).next_multiple_of(64) - PREFIX - 1, b' ');
+    text.push(b'\n');
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    header.extend((text.len() as u16).to_le_bytes());
+    header.extend(text);
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_aligned_and_says_its_length() {
+        let header = npy_header(254_179, 16);
+        assert_eq!(header.len() % 64, 0);
+        assert_eq!(usize::from(u16::from_le_bytes([header[8], header[9]])), header.len() - 10);
+        assert!(header.ends_with(b"\n"));
+        assert!(String::from_utf8_lossy(&header).contains("(254179, 16)"));
+    }
+}

@@ -1,0 +1,129 @@
+//! `nearfield inspect`: what a generation holds, and whether it is whole.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Context, Failure, SnapshotFlags, print_json};
+use crate::artifact::{Manifest, SnapshotDir};
+use crate::eval;
+use crate::snapshot::Snapshot;
+
+/// Without --verify only what opening checks is checked.
+#[derive(Debug, clap::Args)]
+pub(super) struct InspectArgs {
+    #[command(flatten)]
+    snapshot: SnapshotFlags,
+    /// A generation other than the live one
+    #[arg(long, value_name = "G")]
+    generation: Option<String>,
+    /// Read every file: checksums and structures
+    #[arg(long)]
+    verify: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Inspection<'a> {
+    directory: PathBuf,
+    live: bool,
+    generations: Vec<String>,
+    open_us: u64,
+    verified: bool,
+    bytes: u64,
+    manifest: &'a Manifest,
+}
+
+pub(super) fn run(args: InspectArgs, context: &Context) -> Result<(), Failure> {
+    let snapshot_dir = SnapshotDir::new(&args.snapshot.indexes, &args.snapshot.name)?;
+    let directory = snapshot_dir.resolve(args.generation.as_deref())?;
+    let started = std::time::Instant::now();
+    let snapshot = Snapshot::open_directory(&directory)?;
+    let open_us = started.elapsed().as_micros() as u64;
+    let manifest = snapshot.manifest();
+    let bytes: u64 = manifest.files.values().map(|entry| entry.bytes).sum();
+    if args.verify {
+        let phase = context.progress.bytes("verification", bytes);
+        snapshot.verify(|bytes| phase.advance(bytes))?;
+    }
+    let inspection = Inspection {
+        live: snapshot_dir.current()?.as_ref() == Some(&manifest.generation),
+        generations: snapshot_dir.generations()?,
+        directory,
+        open_us,
+        verified: args.verify,
+        bytes,
+        manifest,
+    };
+    if args.json {
+        return print_json(&inspection);
+    }
+    print_text(&inspection);
+    Ok(())
+}
+
+fn print_text(inspection: &Inspection<'_>) {
+    let manifest = inspection.manifest;
+    let live = if inspection.live { "live" } else { "not live" };
+    println!("{} {} ({live}), created {}", manifest.name, manifest.generation, manifest.created);
+    println!("{} tracks, {} dimensions", manifest.n_items, manifest.dim);
+    println!("schema {} {}", manifest.fitted.schema.name, manifest.schema_hash);
+    println!("from {}, read from {}", manifest.provenance.store, manifest.provenance.read_started);
+    println!(
+        "engines {}; m {}, ef-construction {}, trees {}, seed {}, built by {}",
+        manifest.parameters.engines.join(", "),
+        manifest.parameters.m,
+        manifest.parameters.ef_construction,
+        manifest.parameters.trees,
+        manifest.parameters.seed,
+        manifest.parameters.graph_builder
+    );
+    println!(
+        "opened in {} us; {}",
+        inspection.open_us,
+        match inspection.verified {
+            true => "every checksum and structure verified",
+            false => "not verified (use --verify)",
+        }
+    );
+    println!("\n{} bytes in {}", inspection.bytes, inspection.directory.display());
+    for (name, entry) in &manifest.files {
+        println!("  {:>12}  {}  {name}", entry.bytes, &entry.blake3[..16]);
+    }
+    println!("\nfeature statistics (over the values present)");
+    let features = manifest.fitted.schema.features.iter().zip(&manifest.fitted.stats);
+    for (feature, stats) in features {
+        let mean = if stats.mean.len() <= 2 { format!("{:?}", stats.mean) } else { "...".into() };
+        println!(
+            "  {:<18} present {:>9}  scale {:<12.6} mean {mean}",
+            feature.name, stats.n_present, stats.scale
+        );
+    }
+    println!("\ngenerations: {}", inspection.generations.join(", "));
+    println!("\nmeasured when built");
+    print!("{}", eval::table(&manifest.measured));
+}
+
+/// `nearfield rollback`: the generation before the live one becomes live again.
+#[derive(Debug, clap::Args)]
+pub(super) struct RollbackArgs {
+    #[command(flatten)]
+    snapshot: SnapshotFlags,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn roll_back(args: RollbackArgs) -> Result<(), Failure> {
+    let directory = SnapshotDir::new(&args.snapshot.indexes, &args.snapshot.name)?;
+    let before = directory.current()?;
+    let generation = directory.roll_back()?;
+    if args.json {
+        return print_json(&BTreeMap::from([("live", Some(generation)), ("was_live", before)]));
+    }
+    println!("generation {generation} of `{}` is live again", args.snapshot.name);
+    Ok(())
+}

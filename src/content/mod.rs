@@ -1,0 +1,24 @@
+//! What a generation holds besides its indexes. Each file of this module owns one file of a generation: it knows how
+//! to write it, open it, look into it and verify it.
+//!
+//! ```text
+//! items.rs    items.nf    ids, track records, raw values
+//! vectors.rs  vectors.nf  transformed vectors and which values are missing
+//! tags.rs     tags.nf     genres and artists, for filters
+//! titles.rs   titles.*    search by title and artist
+//! ```
+
+mod items;
+mod tags;
+mod titles;
+mod vectors;
+
+pub use items::{Items, TrackRecord};
+pub use tags::{TagKind, Tags};
+pub use titles::Titles;
+pub use vectors::Vectors;
+
+pub(crate) use items::{ITEMS_FILE, ItemsBuilder};
+pub(crate) use tags::{TAGS_FILE, TagsBuilder};
+pub(crate) use titles::{TERMS_FILE, TITLES_FILE, open_titles, write_titles};
+pub(crate) use vectors::{VECTORS_FILE, VectorsBuilder};

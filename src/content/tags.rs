@@ -1,0 +1,172 @@
+//! `tags.nf`: which items carry a genre or an artist's name, for filters. Names are compared in lower case.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::artifact::{ArtifactError, FileEntry, FileKind, Section, SectionFile, SectionWriter};
+use crate::track::{ItemIdx, Track};
+
+pub(crate) const TAGS_FILE: &str = "tags.nf";
+
+/// What a tag says of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagKind {
+    /// A genre.
+    Genre,
+    /// An artist's name.
+    Artist,
+}
+
+impl TagKind {
+    /// Sections: name offsets, names, posting offsets, postings.
+    fn sections(self) -> [u32; 4] {
+        match self {
+            Self::Genre => [1, 2, 3, 4],
+            Self::Artist => [5, 6, 7, 8],
+        }
+    }
+}
+
+/// The form in which names are compared.
+fn fold(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+#[derive(Default)]
+pub(crate) struct TagsBuilder {
+    genres: BTreeMap<String, Vec<u32>>,
+    artists: BTreeMap<String, Vec<u32>>,
+}
+
+impl TagsBuilder {
+    /// Adds the tags of `track`; items come in ascending order.
+    pub fn push(&mut self, item: ItemIdx, track: &Track) {
+        let add = |names: &mut BTreeMap<String, Vec<u32>>, name: &str| {
+            let items = names.entry(fold(name)).or_default();
+            if items.last() != Some(&item.0) {
+                items.push(item.0);
+            }
+        };
+        track.genres.iter().for_each(|genre| add(&mut self.genres, genre));
+        track.artists.iter().for_each(|artist| add(&mut self.artists, artist));
+    }
+
+    /// Writes `tags.nf` into `directory`.
+    pub fn write(&self, directory: &Path) -> Result<(), ArtifactError> {
+        let mut file = SectionWriter::create(&directory.join(TAGS_FILE), FileKind::Tags)?;
+        for (kind, names) in [(TagKind::Genre, &self.genres), (TagKind::Artist, &self.artists)] {
+            let [name_offsets, name_bytes, posting_offsets, postings] = kind.sections();
+            write_offsets(&mut file, name_offsets, names.keys().map(String::len))?;
+            file.section::<u8>(name_bytes)?;
+            names.keys().try_for_each(|name| file.write(name.as_bytes()))?;
+            write_offsets(&mut file, posting_offsets, names.values().map(Vec::len))?;
+            file.section::<u32>(postings)?;
+            names.values().try_for_each(|items| file.write(items))?;
+        }
+        file.finish()
+    }
+}
+
+fn write_offsets(
+    file: &mut SectionWriter,
+    section: u32,
+    lengths: impl Iterator<Item = usize>,
+) -> Result<(), ArtifactError> {
+    let mut offsets = vec![0_u64];
+    let mut end = 0;
+    offsets.extend(lengths.map(|length| {
+        end += length as u64;
+        end
+    }));
+    file.section::<u64>(section)?;
+    file.write(&offsets)
+}
+
+/// The tags of an open generation.
+#[derive(Debug)]
+pub struct Tags {
+    genres: TagIndex,
+    artists: TagIndex,
+}
+
+#[derive(Debug)]
+struct TagIndex {
+    name_offsets: Section<u64>,
+    name_bytes: Section<u8>,
+    posting_offsets: Section<u64>,
+    postings: Section<u32>,
+}
+
+impl Tags {
+    pub(crate) fn open(path: &Path, entry: &FileEntry) -> Result<Self, ArtifactError> {
+        let file = SectionFile::open(path, FileKind::Tags, entry)?;
+        Ok(Self {
+            genres: TagIndex::open(&file, TagKind::Genre)?,
+            artists: TagIndex::open(&file, TagKind::Artist)?,
+        })
+    }
+
+    /// The items tagged `name`, ascending; `None` where no track is. Ids of a damaged file may be out of range.
+    pub fn items(&self, kind: TagKind, name: &str) -> Option<&[u32]> {
+        let index = self.index(kind);
+        let found = index.find(&fold(name))?;
+        Some(&index.postings[index.posting_offsets.range(found)])
+    }
+
+    /// How many different names there are.
+    pub fn len(&self, kind: TagKind) -> usize {
+        self.index(kind).len()
+    }
+
+    fn index(&self, kind: TagKind) -> &TagIndex {
+        match kind {
+            TagKind::Genre => &self.genres,
+            TagKind::Artist => &self.artists,
+        }
+    }
+
+    pub(crate) fn verify(&self, n_items: usize) -> Result<(), ArtifactError> {
+        for index in [&self.genres, &self.artists] {
+            if let Some(item) = index.postings.iter().find(|item| **item as usize >= n_items) {
+                return Err(index.postings.damaged("tagged items", format!("ids below {n_items}"), item));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TagIndex {
+    fn open(file: &SectionFile, kind: TagKind) -> Result<Self, ArtifactError> {
+        let [name_offsets, name_bytes, posting_offsets, postings] = kind.sections();
+        let index = Self {
+            name_offsets: file.section(name_offsets, "tag offsets")?,
+            name_bytes: file.section(name_bytes, "tags")?,
+            posting_offsets: file.section(posting_offsets, "tag posting offsets")?,
+            postings: file.section(postings, "tag postings")?,
+        };
+        index.name_offsets.check_offsets("tag offsets", index.name_bytes.len())?;
+        index.posting_offsets.check_offsets("tag posting offsets", index.postings.len())?;
+        let (names, lists) = (index.name_offsets.len(), index.posting_offsets.len());
+        if names != lists {
+            return Err(index.posting_offsets.damaged("tag posting offsets", names, lists));
+        }
+        Ok(index)
+    }
+
+    fn len(&self) -> usize {
+        self.name_offsets.len() - 1
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = (low + high) / 2;
+            match self.name_bytes[self.name_offsets.range(middle)].cmp(name.as_bytes()) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(middle),
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,158 @@
+//! What the planner needs to know of a new generation: what the scan costs, and what recall the approximate engines
+//! reach at which effort, by how far the weights are from the build metric.
+
+use std::time::Instant;
+
+use crate::artifact::{Calibration, CalibrationBucket, EffortPoint, ExactCost};
+use crate::distance::Query;
+use crate::index::{EngineKind, ItemSet};
+use crate::progress::{CancelToken, Progress};
+use crate::query::{CALIBRATED_K, EngineChoice, Plan, SearchTarget, execute};
+use crate::snapshot::Snapshot;
+
+use super::measure::search;
+use super::queries::{EvalError, EvalQuery, QuerySet};
+use super::weights::Family;
+
+/// Queries drawn for each kind of weights.
+const QUERIES: usize = 60;
+/// Efforts tried: ef of the graph.
+const GRAPH_EFFORTS: [usize; 8] = [16, 24, 32, 48, 64, 96, 160, 320];
+/// Efforts tried: `search_k` of the forest.
+const FOREST_EFFORTS: [usize; 7] = [200, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
+/// Upper ends of the buckets; the last takes the rest.
+const BUCKETS: [f64; 8] = [0.3, 0.6, 0.8, 1.0, 1.2, 1.5, 1.8, 100.0];
+/// A bucket with fewer queries says nothing: the next one, which is harder, stands in for it.
+const LEAST_QUERIES: usize = 20;
+
+/// Measures `snapshot`.
+pub fn calibrate(
+    snapshot: &Snapshot,
+    seed: u64,
+    progress: &Progress,
+    cancel: &CancelToken,
+) -> Result<Calibration, EvalError> {
+    let families = families(snapshot);
+    let phase = progress.phase("calibration", families.len() as u64, "weight families");
+    let mut calibration =
+        Calibration { exact: exact_cost(snapshot, seed)?, graph: Vec::new(), forest: Vec::new() };
+    let mut queries: Vec<EvalQuery> = Vec::new();
+    for (number, family) in families.iter().enumerate() {
+        cancel.check()?;
+        let set = QuerySet::draw(snapshot, family, QUERIES, CALIBRATED_K, seed.wrapping_add(number as u64))?;
+        queries.extend(set.queries);
+        phase.advance(1);
+    }
+    let engines = snapshot.engines();
+    if engines.contains(&EngineKind::Hnsw) {
+        calibration.graph = buckets(snapshot, EngineKind::Hnsw, &GRAPH_EFFORTS, &queries, cancel)?;
+    }
+    if let Some(forest) = snapshot.forest() {
+        forest.wait()?;
+        calibration.forest = buckets(snapshot, EngineKind::Forest, &FOREST_EFFORTS, &queries, cancel)?;
+    }
+    Ok(calibration)
+}
+
+/// Weights from close to the build metric to far from it.
+fn families(snapshot: &Snapshot) -> Vec<Family> {
+    let schema = snapshot.schema();
+    let n_main = schema.features.iter().filter(|feature| feature.weight > 0.0).count();
+    let mut families = Family::all(schema);
+    families.extend([3, 6, 8, 13, 16, 20].map(Family::LogNormal));
+    families.extend((1..n_main).map(Family::Few));
+    families
+}
+
+fn buckets(
+    snapshot: &Snapshot,
+    engine: EngineKind,
+    efforts: &[usize],
+    queries: &[EvalQuery],
+    cancel: &CancelToken,
+) -> Result<Vec<CalibrationBucket>, EvalError> {
+    let mut buckets = Vec::new();
+    let mut least = 0.0;
+    for max_distance in BUCKETS {
+        let inside: Vec<&EvalQuery> =
+            queries.iter().filter(|query| (least..max_distance).contains(&query.distance)).collect();
+        if inside.len() < LEAST_QUERIES {
+            continue;
+        }
+        least = max_distance;
+        let mut points = Vec::new();
+        for &effort in efforts {
+            cancel.check()?;
+            let point = effort_point(snapshot, engine, effort, &inside)?;
+            points.push(point);
+            // More effort cannot find more, or costs more than scanning.
+            let exact_us = inside.iter().map(|query| query.exact_us).sum::<f64>() / inside.len() as f64;
+            if point.recall >= 0.9999 || (engine == EngineKind::Hnsw && point.mean_us > 2.0 * exact_us) {
+                break;
+            }
+        }
+        buckets.push(CalibrationBucket { max_distance, queries: inside.len() as u64, points });
+    }
+    Ok(buckets)
+}
+
+fn effort_point(
+    snapshot: &Snapshot,
+    engine: EngineKind,
+    effort: usize,
+    queries: &[&EvalQuery],
+) -> Result<EffortPoint, EvalError> {
+    let (mut recall, mut us) = (0.0, 0.0);
+    for query in queries {
+        let outcome = search(snapshot, EngineChoice::Fixed(engine), Some(effort), query, CALIBRATED_K)?;
+        recall += outcome.recall;
+        us += outcome.us;
+    }
+    let n = queries.len() as f64;
+    Ok(EffortPoint { effort: effort as u32, recall: recall / n, mean_us: us / n })
+}
+
+/// Times scans with one and with all dimensions weighted, and scoring items one by one.
+fn exact_cost(snapshot: &Snapshot, seed: u64) -> Result<ExactCost, EvalError> {
+    let set = QuerySet::draw(snapshot, &Family::Uniform, 5, CALIBRATED_K, seed)?;
+    let Some(sample) = set.queries.first() else { return Ok(ExactCost::default()) };
+    let vector = sample.query.vector().to_vec();
+    let dim = vector.len();
+    let n_items = snapshot.items().len();
+    let with_dims = |n: usize| {
+        let weights: Vec<f32> = (0..dim).map(|i| if i < n { 1.0 } else { 0.0 }).collect();
+        Query::new(&vector, &weights, 0.5)
+    };
+    let n = n_items as f64;
+    let one_us = fastest_us(snapshot, &with_dims(1), None)?;
+    let all_us = fastest_us(snapshot, &with_dims(dim), None)?;
+    let few = ItemSet::from_fn(n_items, |item| item % 32 == 0);
+    let gathered_us = fastest_us(snapshot, &with_dims(dim), Some(&few))?;
+    let per_value_ns =
+        if dim > 1 { 1000.0 * (all_us - one_us).max(0.0) / (n * (dim - 1) as f64) } else { 0.0 };
+    Ok(ExactCost {
+        base_us: 1.0,
+        per_item_ns: (1000.0 * one_us / n - per_value_ns).max(0.0),
+        per_value_ns,
+        per_gathered_ns: 1000.0 * gathered_us / few.len() as f64,
+    })
+}
+
+fn fastest_us(snapshot: &Snapshot, query: &Query, allowed: Option<&ItemSet>) -> Result<f64, EvalError> {
+    let target = SearchTarget { query, k: CALIBRATED_K, allowed, excluded: &[] };
+    let plan = Plan {
+        engine: EngineKind::Exact,
+        effort: 0,
+        reason: String::new(),
+        estimated_us: 0.0,
+        distance_from_build: 0.0,
+        n_accepted: 0,
+    };
+    let mut fastest = f64::INFINITY;
+    for _ in 0..5 {
+        let started = Instant::now();
+        execute(snapshot, &plan, &target)?;
+        fastest = fastest.min(started.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(fastest)
+}

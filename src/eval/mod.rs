@@ -1,0 +1,24 @@
+//! How good and how fast: recall against the exact scan, latency, costs for the planner.
+//!
+//! ```text
+//! weights.rs    the weight families and profiles that are measured
+//! queries.rs    held-out query points, their ground truth
+//! measure.rs    one engine over a set of queries: tie-aware recall, latency percentiles
+//! calibrate.rs  what the planner needs to know of a new generation
+//! report.rs     a table for people
+//! plot.rs       recall against latency as SVG
+//! ```
+
+mod calibrate;
+mod measure;
+mod plot;
+mod queries;
+mod report;
+mod weights;
+
+pub use calibrate::calibrate;
+pub use measure::{measure, sweep};
+pub use plot::{PlotError, plot};
+pub use queries::{EvalError, QuerySet};
+pub use report::table;
+pub use weights::{Family, UnknownFamily};

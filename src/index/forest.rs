@@ -1,0 +1,311 @@
+//! The Annoy-style forest: arroy over the default metric, over-fetched and re-ranked under the query's weights.
+//!
+//! `forest.mdb` is one compacted LMDB file, opened read-only and without a lock. LMDB trusts its pages, so the file is
+//! checksummed whole before LMDB sees it; that happens in the background while the engine reports that it is loading.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::thread;
+
+use arroy::distances::Cosine;
+use arroy::internals::{KeyCodec, NodeCodec};
+use arroy::{Database, Reader, Writer};
+use heed::{CommitOrAbort, CompactionOption, Env, EnvFlags, EnvOpenOptions, WithoutTls};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use crate::artifact::{ArtifactError, FileEntry, read_checked};
+use crate::content::Vectors;
+use crate::progress::{CancelToken, Progress};
+use crate::track::ItemIdx;
+
+use super::candidates::{best, best_accepted};
+use super::{BuildMetric, Engine, EngineError, EngineKind, Found, SearchRequest};
+
+pub(crate) const FOREST_FILE: &str = "forest.mdb";
+
+const INDEX: u16 = 0;
+/// Below this share of accepted items scoring them one by one is cheaper than fetching enough to filter.
+const GATHER_SHARE: usize = 16;
+
+/// How to build a forest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ForestParameters {
+    /// Number of trees.
+    pub trees: usize,
+    /// Seed of the splits.
+    pub seed: u64,
+}
+
+/// Why no forest came about.
+#[derive(Debug, thiserror::Error)]
+pub enum ForestError {
+    /// arroy or LMDB failed.
+    #[error("cannot build the forest: {0}")]
+    Arroy(#[from] arroy::Error),
+    /// The operating system refused.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The work was asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] crate::progress::Cancelled),
+}
+
+impl From<heed::Error> for ForestError {
+    fn from(error: heed::Error) -> Self {
+        Self::Arroy(error.into())
+    }
+}
+
+/// Builds the forest over `points`, `[n_items, stride]` of `dim` dimensions, and writes `forest.mdb` into `directory`.
+/// Runs in the current rayon pool.
+pub(crate) fn build_forest(
+    directory: &Path,
+    points: &[f32],
+    stride: usize,
+    dim: usize,
+    parameters: ForestParameters,
+    progress: &Progress,
+    cancel: &CancelToken,
+) -> Result<(), ForestError> {
+    let n_items = points.len() / stride;
+    let work = tempfile::Builder::new().prefix(".staging-forest").tempdir_in(directory);
+    let work = work.map_err(ArtifactError::io("create a directory in", directory))?;
+    let mut options = EnvOpenOptions::new();
+    options.map_size(map_bytes(n_items, dim, parameters.trees));
+    // SAFETY: the directory was just made for this build and nobody else knows of it.
+    let env: Env = unsafe { options.open(work.path()) }?;
+    let database = create_database(&env)?;
+    let mut transaction = env.write_txn()?;
+    let mut writer = Writer::new(database, INDEX, dim);
+    writer.set_tmpdir(work.path());
+    let phase = progress.phase("forest: items", n_items as u64, "tracks");
+    for (item, point) in points.chunks_exact(stride).enumerate() {
+        if item % 4096 == 0 {
+            cancel.check()?;
+            phase.set(item as u64);
+        }
+        writer.append_item(&mut transaction, item as u32, &point[..dim])?;
+    }
+    drop(phase);
+    let phase = progress.phase("forest: trees", parameters.trees as u64, "trees");
+    let mut rng = StdRng::seed_from_u64(parameters.seed);
+    let report = |step: arroy::WriterProgress| {
+        if let Some(sub) = step.sub.filter(|sub| sub.unit.contains("tree")) {
+            phase.set(u64::from(sub.current.load(std::sync::atomic::Ordering::Relaxed)));
+        }
+    };
+    let built = writer
+        .builder(&mut rng)
+        .n_trees(parameters.trees)
+        .cancel(|| cancel.is_cancelled())
+        .progress(report)
+        .build(&mut transaction);
+    match built {
+        Err(arroy::Error::BuildCancelled) => cancel.check()?,
+        other => other?,
+    }
+    transaction.commit()?;
+    let file = env.copy_to_path(directory.join(FOREST_FILE), CompactionOption::Enabled)?;
+    file.sync_all().map_err(ArtifactError::io("sync", &directory.join(FOREST_FILE)))?;
+    drop(file);
+    env.prepare_for_closing().wait();
+    work.close().map_err(ArtifactError::io("clean up", directory))?;
+    Ok(())
+}
+
+/// Address space for the build: items and trees with room to spare; only what is used becomes a file.
+fn map_bytes(n_items: usize, dim: usize, trees: usize) -> usize {
+    let item = 128 + 8 * dim;
+    let tree_share = 64 + 2 * dim;
+    let bytes = (64 << 20) + n_items.saturating_mul(4 * item + 4 * trees * tree_share);
+    bytes.next_multiple_of(1 << 20)
+}
+
+/// Whether the forest can answer yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForestState {
+    /// Its file is still being checksummed.
+    Loading,
+    /// It answers.
+    Ready,
+    /// It failed its verification.
+    Unusable,
+}
+
+/// A verified, open forest.
+struct Trees {
+    env: Env<WithoutTls>,
+    database: Database<'static, Cosine>,
+}
+
+type Opened = Result<Trees, String>;
+
+#[derive(Default)]
+struct Loading {
+    opened: OnceLock<Opened>,
+    done: Mutex<bool>,
+    wake: Condvar,
+}
+
+/// The forest engine of an open generation.
+pub struct Forest {
+    loading: Arc<Loading>,
+    metric: BuildMetric,
+}
+
+impl std::fmt::Debug for Forest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Forest({:?})", self.state())
+    }
+}
+
+impl Forest {
+    /// Begins to verify the file in the background and returns at once.
+    pub(crate) fn open(
+        path: PathBuf,
+        entry: FileEntry,
+        metric: BuildMetric,
+        n_items: usize,
+    ) -> Result<Self, ArtifactError> {
+        let bytes = std::fs::metadata(&path).map_err(ArtifactError::io("open", &path))?.len();
+        if bytes != entry.bytes {
+            return Err(ArtifactError::damaged(
+                &path,
+                "length",
+                format!("{} bytes", entry.bytes),
+                format!("{bytes} bytes"),
+            ));
+        }
+        let loading = Arc::new(Loading::default());
+        let dim = metric.dim();
+        let (inner, for_error) = (Arc::clone(&loading), path.clone());
+        let verify = move || {
+            let opened = open_checked(&path, &entry, dim, n_items);
+            // Nobody else sets it.
+            let _ = inner.opened.set(opened);
+            *inner.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+            inner.wake.notify_all();
+        };
+        thread::Builder::new()
+            .name("forest".into())
+            .spawn(verify)
+            .map_err(ArtifactError::io("start a thread for", &for_error))?;
+        Ok(Self { loading, metric })
+    }
+
+    /// Whether it can answer yet.
+    pub fn state(&self) -> ForestState {
+        match self.loading.opened.get() {
+            None => ForestState::Loading,
+            Some(Ok(_)) => ForestState::Ready,
+            Some(Err(_)) => ForestState::Unusable,
+        }
+    }
+
+    /// Waits until the verification is over.
+    pub fn wait(&self) -> Result<(), EngineError> {
+        let mut done = self.loading.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        while !*done {
+            done = self.loading.wake.wait(done).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+        self.trees().map(|_| ())
+    }
+
+    fn trees(&self) -> Result<&Trees, EngineError> {
+        match self.loading.opened.get() {
+            None => Err(EngineError::Loading(EngineKind::Forest)),
+            Some(Ok(trees)) => Ok(trees),
+            Some(Err(problem)) => Err(unusable(problem)),
+        }
+    }
+
+    /// The `count` nearest items in the forest's metric, looking at `effort` nodes.
+    fn nearest(&self, point: &[f32], count: usize, effort: usize) -> Result<Vec<ItemIdx>, EngineError> {
+        let trees = self.trees()?;
+        let search = || -> Result<Vec<ItemIdx>, arroy::Error> {
+            let transaction = trees.env.read_txn()?;
+            let reader = Reader::open(&transaction, INDEX, trees.database)?;
+            let mut query = reader.nns(count);
+            if let Some(effort) = NonZeroUsize::new(effort) {
+                query.search_k(effort);
+            }
+            let found = query.by_vector(&transaction, point)?;
+            Ok(found.into_iter().map(|(item, _)| ItemIdx(item)).collect())
+        };
+        search().map_err(unusable)
+    }
+}
+
+fn unusable(problem: impl ToString) -> EngineError {
+    EngineError::Unusable { engine: EngineKind::Forest, problem: problem.to_string() }
+}
+
+fn create_database(env: &Env) -> Result<Database<'static, Cosine>, heed::Error> {
+    let created = env.create_databases_and_commit(env.write_txn()?, |opener, transaction| {
+        opener.create_database(transaction, None).map(CommitOrAbort::<_, ()>::Commit)
+    })?;
+    Ok(created.unwrap_commit())
+}
+
+fn open_database(env: &Env<WithoutTls>) -> Result<Option<Database<'static, Cosine>>, heed::Error> {
+    let opened = env.open_databases_and_commit(env.read_txn()?, |opener, transaction| {
+        let options = opener.database_options().types::<KeyCodec, NodeCodec<Cosine>>();
+        options.open(transaction).map(CommitOrAbort::<_, ()>::Commit)
+    })?;
+    Ok(opened.unwrap_commit())
+}
+
+fn open_checked(path: &Path, entry: &FileEntry, dim: usize, n_items: usize) -> Opened {
+    read_checked(path, entry).map_err(|error| error.to_string())?;
+    let mut options = EnvOpenOptions::new().read_txn_without_tls();
+    // Nobody writes, so readers need no table; the map must cover the file.
+    options.map_size((entry.bytes as usize).next_multiple_of(1 << 20));
+    // SAFETY: the file's checksum is the one it was published with, and a published file is never changed, so
+    // LMDB sees the pages it wrote. Without writers no lock is needed.
+    let env = unsafe {
+        options.flags(EnvFlags::NO_SUB_DIR | EnvFlags::READ_ONLY | EnvFlags::NO_LOCK);
+        options.open(path)
+    };
+    let env = env.map_err(|error| error.to_string())?;
+    let database = open_database(&env).map_err(|error| error.to_string())?;
+    let database = database.ok_or("it holds no database")?;
+    let check = || -> Result<(usize, u64), arroy::Error> {
+        let transaction = env.read_txn()?;
+        let reader = Reader::open(&transaction, INDEX, database)?;
+        Ok((reader.dimensions(), reader.n_items()))
+    };
+    let found = check().map_err(|error| error.to_string())?;
+    if found != (dim, n_items as u64) {
+        return Err(format!("it has {} dimensions and {} items, not {dim} and {n_items}", found.0, found.1));
+    }
+    Ok(Trees { env, database })
+}
+
+impl Engine for Forest {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Forest
+    }
+
+    /// `request.effort` is arroy's `search_k`: how many candidates the trees give, all of which are re-ranked.
+    fn search(&self, vectors: &Vectors, request: &SearchRequest<'_>) -> Result<Found, EngineError> {
+        let n_accepted = request.n_accepted(vectors.len());
+        let wanted = request.k.min(n_accepted);
+        let all = || Found { hits: best_accepted(vectors, request), n_scored: n_accepted };
+        self.trees()?;
+        if n_accepted <= vectors.len() / GATHER_SHARE {
+            return Ok(all());
+        }
+        // A filter takes its share of what is fetched.
+        let wide = |count: usize| count.saturating_mul(vectors.len()) / n_accepted.max(1);
+        let effort = wide(request.effort.max(request.k + request.excluded.len()));
+        let fetched = self.nearest(&self.metric.direction(request.query), effort, effort)?;
+        let n_scored = fetched.len();
+        // Ids were checked against the catalogue's size when the forest was opened.
+        let accepted =
+            fetched.into_iter().filter(|item| item.as_usize() < vectors.len() && request.accepts(*item));
+        let hits = best(accepted, vectors, request.query, request.k);
+        Ok(if hits.len() < wanted { all() } else { Found { hits, n_scored } })
+    }
+}

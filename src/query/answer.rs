@@ -1,0 +1,140 @@
+//! What is returned: the JSON of `POST /api/v1/similar`.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::index::Hit;
+use crate::snapshot::Snapshot;
+use crate::track::{ItemIdx, value};
+
+use super::error::QueryError;
+use super::explain::{Explainer, Explanation};
+use super::plan::Plan;
+use super::prepare::Prepared;
+
+/// An answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    /// The generation it comes from, wholly.
+    pub generation: String,
+    /// The engine that found it.
+    pub engine: &'static str,
+    /// Why that engine, and how hard it searched.
+    pub plan: PlanView,
+    /// Microseconds from request to answer, without the network.
+    pub took_us: u64,
+    /// What the asker should know.
+    pub warnings: Vec<String>,
+    /// Best first.
+    pub results: Vec<ResultView>,
+}
+
+/// The plan as shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanView {
+    /// Why this engine.
+    pub reason: String,
+    /// ef of the graph, `search_k` of the forest, null for the scan.
+    pub effort: Option<usize>,
+    /// What the planner expected it to cost.
+    pub estimated_us: Option<u64>,
+    /// Tracks that could be returned: seeds and what a filter rejects are not among them.
+    pub candidates: usize,
+    /// How far the weights are from the metric that graph and forest were built in.
+    pub distance_from_build: f64,
+}
+
+/// One result.
+#[derive(Clone, Debug, Serialize)]
+pub struct ResultView {
+    /// Counted from 1.
+    pub rank: usize,
+    /// The track's id.
+    pub id: String,
+    /// The weighted, anchored cosine, -1 to 1.
+    pub similarity: f32,
+    /// What is known of the track.
+    pub track: TrackView,
+    /// Why it is here, where asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
+}
+
+/// What is shown of a track. Unknown values are null.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrackView {
+    /// Title.
+    pub name: Option<String>,
+    /// Artist names, the main one first.
+    pub artists: Vec<String>,
+    /// Album title.
+    pub album: Option<String>,
+    /// Year of release.
+    pub year: Option<i64>,
+    /// Release date as published.
+    pub release_date: Option<String>,
+    /// Genre tags.
+    pub genres: Vec<String>,
+    /// 0..100
+    pub popularity: Option<f64>,
+    /// Whether the lyrics are marked explicit.
+    pub explicit: Option<bool>,
+    /// Milliseconds.
+    pub duration_ms: Option<f64>,
+}
+
+impl TrackView {
+    /// What is shown of `item`.
+    pub fn of(snapshot: &Snapshot, item: ItemIdx) -> Result<Self, QueryError> {
+        let record = snapshot.items().record(item)?;
+        Ok(Self {
+            name: record.name,
+            artists: record.artists,
+            album: record.album,
+            year: snapshot.raw(value::RELEASE_YEAR, item).map(|year| year as i64),
+            release_date: record.release_date,
+            genres: record.genres,
+            popularity: snapshot.raw(value::POPULARITY, item),
+            explicit: snapshot.items().explicit(item),
+            duration_ms: snapshot.raw(value::DURATION_MS, item),
+        })
+    }
+}
+
+impl Answer {
+    pub(super) fn new(
+        snapshot: &Snapshot,
+        prepared: &Prepared,
+        plan: Plan,
+        hits: &[Hit],
+        started: Instant,
+    ) -> Result<Self, QueryError> {
+        let explainer = prepared.explain.then(|| Explainer::new(snapshot, prepared));
+        let mut results = Vec::with_capacity(hits.len());
+        for (place, hit) in hits.iter().enumerate() {
+            results.push(ResultView {
+                rank: place + 1,
+                id: snapshot.items().id(hit.item).into_owned(),
+                similarity: hit.score,
+                track: TrackView::of(snapshot, hit.item)?,
+                explanation: explainer.as_ref().map(|explainer| explainer.explain(hit.item)),
+            });
+        }
+        let plan_view = PlanView {
+            effort: (plan.effort > 0).then_some(plan.effort),
+            estimated_us: plan.estimated_us.is_finite().then_some(plan.estimated_us.round() as u64),
+            candidates: plan.n_accepted,
+            distance_from_build: (plan.distance_from_build * 1000.0).round() / 1000.0,
+            reason: plan.reason,
+        };
+        Ok(Self {
+            generation: snapshot.manifest().generation.clone(),
+            engine: plan.engine.name(),
+            plan: plan_view,
+            took_us: started.elapsed().as_micros() as u64,
+            warnings: prepared.warnings.clone(),
+            results,
+        })
+    }
+}

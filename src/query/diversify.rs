@@ -1,0 +1,82 @@
+//! `max_per_artist`, then maximal marginal relevance (Carbonell & Goldstein 1998), on a ranking that is fetched deeper
+//! until it suffices.
+
+use std::collections::HashMap;
+
+use crate::distance::{Query, canonical};
+use crate::index::Hit;
+use crate::snapshot::Snapshot;
+
+use super::error::QueryError;
+use super::plan::Plan;
+use super::prepare::Prepared;
+
+/// Hits looked at for each one returned under maximal marginal relevance.
+const POOL: usize = 5;
+
+/// The diversified best k. `search` gives the plain ranking to a depth.
+pub(super) fn run(
+    snapshot: &Snapshot,
+    prepared: &Prepared,
+    search: impl Fn(usize) -> Result<(Plan, Vec<Hit>), QueryError>,
+) -> Result<(Plan, Vec<Hit>), QueryError> {
+    let wanted = if prepared.diversity > 0.0 { prepared.k * POOL } else { prepared.k };
+    let mut depth = wanted;
+    loop {
+        let (plan, hits) = search(depth)?;
+        let exhausted = hits.len() < depth;
+        let mut pool = match prepared.max_per_artist {
+            Some(max) => limit_artists(snapshot, hits, max)?,
+            None => hits,
+        };
+        if exhausted || pool.len() >= wanted {
+            pool.truncate(wanted);
+            if prepared.diversity > 0.0 {
+                pool = spread(snapshot, prepared, pool);
+            }
+            pool.truncate(prepared.k);
+            return Ok((plan, pool));
+        }
+        depth *= 4;
+    }
+}
+
+/// Keeps the best `max` of every main artist; tracks without a known artist are all kept.
+fn limit_artists(snapshot: &Snapshot, hits: Vec<Hit>, max: usize) -> Result<Vec<Hit>, QueryError> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut kept = Vec::with_capacity(hits.len());
+    for hit in hits {
+        let record = snapshot.items().record(hit.item)?;
+        let count = record.artists.first().map(|artist| counts.entry(artist.to_lowercase()).or_default());
+        let within = count.is_none_or(|count| {
+            *count += 1;
+            *count <= max
+        });
+        if within {
+            kept.push(hit);
+        }
+    }
+    Ok(kept)
+}
+
+/// Takes, one after another, the hit with the largest
+/// `(1 - diversity) * similarity to the query - diversity * largest similarity to those taken`.
+fn spread(snapshot: &Snapshot, prepared: &Prepared, mut pool: Vec<Hit>) -> Vec<Hit> {
+    let diversity = prepared.diversity as f32;
+    let vectors = snapshot.vectors();
+    let mut nearest_taken = vec![0.0_f32; pool.len()];
+    let mut taken: Vec<Hit> = Vec::with_capacity(prepared.k);
+    while taken.len() < prepared.k && !pool.is_empty() {
+        let value = |index: usize| (1.0 - diversity) * pool[index].score - diversity * nearest_taken[index];
+        // `max_by` takes the last of equals; walking backwards makes that the best ranked.
+        let best = (0..pool.len()).rev().max_by(|a, b| value(*a).total_cmp(&value(*b))).unwrap_or(0);
+        let hit = pool.remove(best);
+        nearest_taken.remove(best);
+        let as_query = Query::new(vectors.row(hit.item), prepared.query.weights(), prepared.query.anchor());
+        for (nearest, other) in nearest_taken.iter_mut().zip(&pool) {
+            *nearest = nearest.max(canonical(&as_query, vectors.row(other.item)));
+        }
+        taken.push(hit);
+    }
+    taken
+}

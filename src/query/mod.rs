@@ -1,0 +1,38 @@
+//! A request becomes an answer.
+//!
+//! ```text
+//! request.rs    what can be asked
+//! error.rs      what can be wrong with it
+//! weights.rs    request -> weights and anchor
+//! vector.rs     request -> query vector
+//! filter.rs     request -> the items that may be returned
+//! prepare.rs    the three together, against one generation
+//! plan.rs       which engine, how hard, and why
+//! search.rs     runs the plan
+//! diversify.rs  max_per_artist and maximal marginal relevance
+//! explain.rs    contributions, differences, a sentence
+//! answer.rs     what is returned
+//! ```
+
+mod answer;
+mod diversify;
+mod error;
+mod explain;
+mod filter;
+mod plan;
+mod prepare;
+mod request;
+mod search;
+mod vector;
+mod weights;
+
+pub use answer::{Answer, PlanView, ResultView, TrackView};
+pub use error::QueryError;
+pub use explain::{Difference, Explanation};
+pub use plan::{EngineChoice, Plan, distance_from_build};
+pub use prepare::Prepared;
+pub use request::{Bounds, Filters, MAX_K, SimilarRequest};
+pub use search::similar;
+
+pub(crate) use plan::CALIBRATED_K;
+pub(crate) use search::{SearchTarget, execute, make_plan};

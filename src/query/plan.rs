@@ -1,0 +1,277 @@
+//! Which engine, how hard, and why.
+
+use crate::artifact::{Calibration, CalibrationBucket, ExactCost};
+use crate::feature::Schema;
+use crate::index::EngineKind;
+use crate::index::hnsw::MIN_EF;
+
+use super::error::QueryError;
+
+/// The engine a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// Whichever meets the recall at the least cost.
+    Auto,
+    /// This one.
+    Fixed(EngineKind),
+}
+
+impl EngineChoice {
+    /// Reads the name of an engine that is among those `built`.
+    pub fn parse(name: &str, built: &[EngineKind]) -> Result<Self, QueryError> {
+        if name == "auto" {
+            return Ok(Self::Auto);
+        }
+        let kind: EngineKind =
+            name.parse().map_err(|_| QueryError::UnknownEngine { name: name.to_owned() })?;
+        if !built.contains(&kind) {
+            let built: Vec<&str> = built.iter().map(|kind| kind.name()).collect();
+            return Err(QueryError::EngineNotBuilt { name: name.to_owned(), built: built.join(", ") });
+        }
+        Ok(Self::Fixed(kind))
+    }
+}
+
+/// What the planner looks at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Situation<'a> {
+    pub calibration: &'a Calibration,
+    /// Whether this generation has a graph.
+    pub has_graph: bool,
+    pub n_items: usize,
+    /// Items that may be returned.
+    pub n_accepted: usize,
+    pub n_active_dims: usize,
+    /// How far the weights are from the build metric.
+    pub distance: f64,
+    pub k: usize,
+    /// The recall to meet.
+    pub recall: f64,
+}
+
+/// What will be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The engine.
+    pub engine: EngineKind,
+    /// ef of the graph, `search_k` of the forest, 0 for the scan.
+    pub effort: usize,
+    /// Why, in one line.
+    pub reason: String,
+    /// What it should cost in microseconds.
+    pub estimated_us: f64,
+    /// How far the weights are from the build metric.
+    pub distance_from_build: f64,
+    /// Items that may be returned.
+    pub n_accepted: usize,
+}
+
+/// Results the calibration was measured with.
+pub(crate) const CALIBRATED_K: usize = 10;
+/// The share of the allowed error that is kept in reserve: calibration queries are a sample.
+const RESERVE: f64 = 0.4;
+/// A graph search has to pass by what a filter rejects; below this share the scan is asked instead.
+const LEAST_GRAPH_SHARE: f64 = 0.5;
+
+/// Chooses the engine. Each branch says why.
+pub(super) fn plan(choice: EngineChoice, situation: Situation<'_>) -> Plan {
+    match choice {
+        EngineChoice::Fixed(EngineKind::Exact) => scan(situation, "asked for".into()),
+        EngineChoice::Fixed(EngineKind::Hnsw) => {
+            let search = graph_search(situation);
+            approximate(EngineKind::Hnsw, situation, search, "asked for".into())
+        }
+        EngineChoice::Fixed(EngineKind::Forest) => {
+            let search = effort(&situation.calibration.forest, situation, situation.k * 50);
+            approximate(EngineKind::Forest, situation, search, "asked for".into())
+        }
+        EngineChoice::Auto => choose(situation),
+    }
+}
+
+/// What an approximate engine would do.
+#[derive(Clone, Copy, Debug)]
+struct Search {
+    effort: usize,
+    recall: f64,
+    us: f64,
+}
+
+fn choose(situation: Situation<'_>) -> Plan {
+    let share = situation.n_accepted as f64 / situation.n_items.max(1) as f64;
+    if !situation.has_graph || situation.calibration.graph.is_empty() {
+        return scan(situation, "this snapshot has no graph".into());
+    }
+    if situation.recall >= 1.0 {
+        return scan(situation, "recall 1 is asked for, which only the scan promises".into());
+    }
+    if share < LEAST_GRAPH_SHARE {
+        let reason =
+            format!("the filter leaves {:.1} % of the tracks, too few to navigate by", share * 100.0);
+        return scan(situation, reason);
+    }
+    let search = graph_search(situation);
+    let needed = situation.recall + (1.0 - situation.recall) * RESERVE;
+    if search.recall < needed {
+        let reason = format!(
+            "under weights this far from the build metric ({:.2}) the graph reaches recall {:.3} only",
+            situation.distance, search.recall
+        );
+        return scan(situation, reason);
+    }
+    let scan_us = scan_us(&situation.calibration.exact, situation);
+    if scan_us <= search.us {
+        let reason = format!("scanning takes about {scan_us:.0} us, the graph about {:.0} us", search.us);
+        return scan(situation, reason);
+    }
+    let reason = format!(
+        "the graph reaches recall {:.3} under such weights in about {:.0} us, scanning takes about {scan_us:.0} us",
+        search.recall, search.us
+    );
+    approximate(EngineKind::Hnsw, situation, search, reason)
+}
+
+fn scan(situation: Situation<'_>, reason: String) -> Plan {
+    Plan {
+        engine: EngineKind::Exact,
+        effort: 0,
+        reason,
+        estimated_us: scan_us(&situation.calibration.exact, situation),
+        distance_from_build: situation.distance,
+        n_accepted: situation.n_accepted,
+    }
+}
+
+fn approximate(engine: EngineKind, situation: Situation<'_>, search: Search, reason: String) -> Plan {
+    Plan {
+        engine,
+        effort: search.effort,
+        reason,
+        estimated_us: search.us,
+        distance_from_build: situation.distance,
+        n_accepted: situation.n_accepted,
+    }
+}
+
+fn scan_us(cost: &ExactCost, situation: Situation<'_>) -> f64 {
+    let per_item = cost.per_item_ns + cost.per_value_ns * situation.n_active_dims as f64;
+    let all = situation.n_items as f64 * per_item;
+    let gathered = situation.n_accepted as f64 * cost.per_gathered_ns;
+    let cheapest = if situation.n_accepted < situation.n_items { gathered.min(all) } else { all };
+    cost.base_us + cheapest / 1000.0
+}
+
+fn graph_search(situation: Situation<'_>) -> Search {
+    effort(&situation.calibration.graph, situation, 4 * MIN_EF)
+}
+
+/// The least effort that meets the recall under such weights, or the most there is; `fallback` without calibration.
+/// More results need as much more effort, and so does a filter that rejects what is found.
+fn effort(buckets: &[CalibrationBucket], situation: Situation<'_>, fallback: usize) -> Search {
+    let bucket = buckets.iter().find(|bucket| situation.distance <= bucket.max_distance).or(buckets.last());
+    let needed = situation.recall + (1.0 - situation.recall) * RESERVE;
+    let point = bucket.and_then(|bucket| {
+        bucket.points.iter().find(|point| point.recall >= needed).or(bucket.points.last())
+    });
+    let widen = (situation.k as f64 / CALIBRATED_K as f64).max(1.0)
+        / (situation.n_accepted as f64 / situation.n_items.max(1) as f64).clamp(1e-3, 1.0);
+    match point {
+        Some(point) => Search {
+            effort: (f64::from(point.effort) * widen).ceil() as usize,
+            recall: point.recall,
+            us: point.mean_us * widen,
+        },
+        None => Search { effort: (fallback as f64 * widen).ceil() as usize, recall: 0.0, us: f64::INFINITY },
+    }
+}
+
+/// How far `weights` (by feature) are from the metric the graph was built in: the spread (standard deviation) of the
+/// logarithm of weight over build weight. 0 means proportional weights, which change no ranking. Each feature counts
+/// by its mean share of both metrics; a weight below 1 % of the largest counts as 1 %, since it hardly matters how
+/// much smaller than that it is.
+pub fn distance_from_build(schema: &Schema, weights: &[f64]) -> f64 {
+    let build: Vec<f64> = schema.features.iter().map(|feature| feature.build_weight()).collect();
+    let max = |weights: &[f64]| weights.iter().fold(0.0_f64, |max, weight| max.max(*weight));
+    let (max_weight, max_build) = (max(weights), max(&build));
+    let (sum_weight, sum_build) = (weights.iter().sum::<f64>(), build.iter().sum::<f64>());
+    let terms: Vec<(f64, f64)> = weights
+        .iter()
+        .zip(&build)
+        .map(|(weight, build)| {
+            let share = (weight / sum_weight + build / sum_build) / 2.0;
+            let ratio = (weight / max_weight).max(0.01) / (build / max_build).max(0.01);
+            (share, ratio.ln())
+        })
+        .collect();
+    let mean: f64 = terms.iter().map(|(share, log)| share * log).sum();
+    terms.iter().map(|(share, log)| share * (log - mean).powi(2)).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::EffortPoint;
+
+    fn calibration() -> Calibration {
+        let point = |effort, recall, mean_us| EffortPoint { effort, recall, mean_us };
+        let bucket = |max_distance, points| CalibrationBucket { max_distance, queries: 100, points };
+        Calibration {
+            exact: ExactCost { base_us: 2.0, per_item_ns: 0.5, per_value_ns: 0.05, per_gathered_ns: 20.0 },
+            graph: vec![
+                bucket(1.0, vec![point(16, 0.98, 10.0), point(64, 0.999, 30.0)]),
+                bucket(9.0, vec![point(16, 0.3, 10.0), point(64, 0.6, 30.0)]),
+            ],
+            forest: Vec::new(),
+        }
+    }
+
+    fn situation(calibration: &Calibration) -> Situation<'_> {
+        Situation {
+            calibration,
+            has_graph: true,
+            n_items: 250_000,
+            n_accepted: 249_999,
+            n_active_dims: 9,
+            distance: 0.4,
+            k: 10,
+            recall: 0.99,
+        }
+    }
+
+    #[test]
+    fn auto_takes_the_cheapest_that_meets_the_recall() {
+        let calibration = calibration();
+        let near = situation(&calibration);
+        let check = |situation, engine, effort, reason: &str| {
+            let plan = plan(EngineChoice::Auto, situation);
+            assert_eq!((plan.engine, plan.effort), (engine, effort), "{}", plan.reason);
+            assert!(plan.reason.contains(reason), "{}", plan.reason);
+        };
+        check(near, EngineKind::Hnsw, 64, "recall 0.999");
+        check(Situation { recall: 0.95, ..near }, EngineKind::Hnsw, 16, "recall 0.98");
+        check(Situation { recall: 1.0, ..near }, EngineKind::Exact, 0, "recall 1");
+        check(Situation { distance: 2.0, ..near }, EngineKind::Exact, 0, "recall 0.600 only");
+        check(Situation { n_accepted: 1000, ..near }, EngineKind::Exact, 0, "filter leaves 0.4 %");
+        check(Situation { n_items: 1000, n_accepted: 999, ..near }, EngineKind::Exact, 0, "scanning takes");
+        check(Situation { k: 200, ..near }, EngineKind::Exact, 0, "scanning takes");
+        check(Situation { has_graph: false, ..near }, EngineKind::Exact, 0, "no graph");
+    }
+
+    #[test]
+    fn an_engine_asked_for_does_its_best() {
+        let calibration = calibration();
+        let far = Situation { distance: 2.0, ..situation(&calibration) };
+        let plan = plan(EngineChoice::Fixed(EngineKind::Hnsw), far);
+        assert_eq!((plan.engine, plan.effort), (EngineKind::Hnsw, 64));
+    }
+
+    #[test]
+    fn distance_grows_with_sparser_weights() {
+        let schema = Schema::spotify();
+        let distance = |profile: &str| distance_from_build(&schema, &schema.profile(profile).unwrap());
+        let build: Vec<f64> = schema.features.iter().map(|feature| 5.0 * feature.build_weight()).collect();
+        assert!(distance_from_build(&schema, &build) < 1e-9);
+        assert!(distance("default") < distance("playlist"));
+        assert!(distance("playlist") < distance("dj"));
+    }
+}

@@ -1,0 +1,110 @@
+//! A request against one generation: validated, compiled, ready to be planned.
+
+use crate::distance::Query;
+use crate::index::ItemSet;
+use crate::snapshot::Snapshot;
+use crate::track::ItemIdx;
+
+use super::error::QueryError;
+use super::filter;
+use super::plan::EngineChoice;
+use super::request::{MAX_K, SimilarRequest};
+use super::vector::QueryVector;
+use super::weights::Weighting;
+
+/// The largest `k` with `diversity`, whose cost grows with its square.
+const MAX_DIVERSE_K: usize = 1_000;
+
+/// A validated request.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The compiled query.
+    pub query: Query,
+    /// Weight of each feature as asked for.
+    pub feature_weights: Vec<f64>,
+    /// Whether the query lacks a value, by feature.
+    pub missing: Vec<bool>,
+    /// Items never returned, ascending: the seeds.
+    pub excluded: Vec<ItemIdx>,
+    /// The items that may be returned; all where there is no filter.
+    pub allowed: Option<ItemSet>,
+    /// How many tracks.
+    pub k: usize,
+    /// Which engine.
+    pub engine: EngineChoice,
+    /// The recall to meet.
+    pub recall: f64,
+    /// Whether to explain.
+    pub explain: bool,
+    /// At most this many tracks with the same main artist.
+    pub max_per_artist: Option<usize>,
+    /// 0..=1
+    pub diversity: f64,
+    /// What the asker should know.
+    pub warnings: Vec<String>,
+}
+
+impl Prepared {
+    /// Validates `request` against `snapshot`.
+    pub fn new(snapshot: &Snapshot, request: &SimilarRequest) -> Result<Self, QueryError> {
+        if !(1..=MAX_K).contains(&request.k) {
+            return Err(QueryError::k(request.k, MAX_K));
+        }
+        if !(request.recall > 0.0 && request.recall <= 1.0) {
+            return Err(QueryError::number("recall", request.recall, "above 0 and at most 1"));
+        }
+        if !(0.0..=1.0).contains(&request.diversity) {
+            return Err(QueryError::number("diversity", request.diversity, "0 to 1"));
+        }
+        if request.diversity > 0.0 && request.k > MAX_DIVERSE_K {
+            return Err(QueryError::number("k", request.k, format!("1 to {MAX_DIVERSE_K} with diversity")));
+        }
+        if request.max_per_artist == Some(0) {
+            return Err(QueryError::number("max_per_artist", 0, "at least 1, or null"));
+        }
+        let engine = EngineChoice::parse(&request.engine, &snapshot.engines())?;
+        let schema = snapshot.schema();
+        let weighting = Weighting::of(schema, request)?;
+        let vector = QueryVector::of(snapshot, request)?;
+        let mut warnings = missing_warnings(snapshot, &weighting, &vector.missing)?;
+        let allowed = filter::allowed(snapshot, &request.filters, &mut warnings)?;
+        let (weights, anchor) = weighting.scaled(schema);
+        let query = Query::new(&vector.vector, &weights, anchor);
+        if query.norm_squared() == 0.0 {
+            return Err(QueryError::NoDirection);
+        }
+        Ok(Self {
+            query,
+            feature_weights: weighting.features,
+            missing: vector.missing,
+            excluded: vector.seeds,
+            allowed,
+            k: request.k,
+            engine,
+            recall: request.recall,
+            explain: request.explain,
+            max_per_artist: request.max_per_artist,
+            diversity: request.diversity,
+            warnings,
+        })
+    }
+}
+
+/// A warning for every weighted feature that the query lacks; an error where it lacks them all.
+fn missing_warnings(
+    snapshot: &Snapshot,
+    weighting: &Weighting,
+    missing: &[bool],
+) -> Result<Vec<String>, QueryError> {
+    let weighted = snapshot.schema().features.iter().zip(&weighting.features).zip(missing);
+    let weighted: Vec<(&str, bool)> = weighted
+        .filter(|((_, weight), _)| **weight > 0.0)
+        .map(|((feature, _), missing)| (feature.name.as_str(), *missing))
+        .collect();
+    if weighted.iter().all(|(_, missing)| *missing) {
+        let features: Vec<&str> = weighted.into_iter().map(|(name, _)| name).collect();
+        return Err(QueryError::AllMissing { features: features.join(", ") });
+    }
+    let lacking = weighted.into_iter().filter(|(_, missing)| *missing);
+    Ok(lacking.map(|(name, _)| format!("no seed has a value for `{name}`: it does not count")).collect())
+}

@@ -1,0 +1,101 @@
+//! Runs a plan.
+
+use std::time::Instant;
+
+use crate::distance::Query;
+use crate::index::{Found, Hit, ItemSet, SearchRequest};
+use crate::snapshot::Snapshot;
+use crate::track::ItemIdx;
+
+use super::answer::Answer;
+use super::diversify;
+use super::error::QueryError;
+use super::plan::{EngineChoice, Plan, Situation, distance_from_build, plan};
+use super::prepare::Prepared;
+use super::request::SimilarRequest;
+
+/// Answers `request` from `snapshot`.
+pub fn similar(snapshot: &Snapshot, request: &SimilarRequest) -> Result<Answer, QueryError> {
+    let started = Instant::now();
+    let prepared = Prepared::new(snapshot, request)?;
+    let (plan, hits) = prepared.run(snapshot)?;
+    Answer::new(snapshot, &prepared, plan, &hits, started)
+}
+
+impl Prepared {
+    /// Which engine, how hard, and why, for the best `k`.
+    pub fn plan(&self, snapshot: &Snapshot, k: usize) -> Plan {
+        let distance = distance_from_build(snapshot.schema(), &self.feature_weights);
+        make_plan(snapshot, self.engine, &self.target(k), self.recall, distance)
+    }
+
+    /// The ranked hits, diversified if asked for, with the plan that found them.
+    pub(super) fn run(&self, snapshot: &Snapshot) -> Result<(Plan, Vec<Hit>), QueryError> {
+        let search = |k: usize| -> Result<(Plan, Vec<Hit>), QueryError> {
+            let plan = self.plan(snapshot, k);
+            let found = execute(snapshot, &plan, &self.target(k))?;
+            Ok((plan, found.hits))
+        };
+        if self.diversity > 0.0 || self.max_per_artist.is_some() {
+            diversify::run(snapshot, self, search)
+        } else {
+            search(self.k)
+        }
+    }
+
+    /// What an engine is asked for.
+    fn target(&self, k: usize) -> SearchTarget<'_> {
+        SearchTarget { query: &self.query, k, allowed: self.allowed.as_ref(), excluded: &self.excluded }
+    }
+}
+
+/// A search without its effort, which the plan adds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SearchTarget<'a> {
+    pub query: &'a Query,
+    pub k: usize,
+    pub allowed: Option<&'a ItemSet>,
+    pub excluded: &'a [ItemIdx],
+}
+
+impl<'a> SearchTarget<'a> {
+    /// The whole request.
+    pub fn with_effort(self, effort: usize) -> SearchRequest<'a> {
+        SearchRequest { query: self.query, k: self.k, allowed: self.allowed, excluded: self.excluded, effort }
+    }
+}
+
+/// Plans a search.
+pub(crate) fn make_plan(
+    snapshot: &Snapshot,
+    engine: EngineChoice,
+    target: &SearchTarget<'_>,
+    recall: f64,
+    distance: f64,
+) -> Plan {
+    let n_items = snapshot.items().len();
+    let situation = Situation {
+        calibration: &snapshot.manifest().calibration,
+        has_graph: snapshot.engines().contains(&crate::index::EngineKind::Hnsw),
+        n_items,
+        n_accepted: target.with_effort(0).n_accepted(n_items),
+        n_active_dims: target.query.n_active(),
+        distance,
+        k: target.k,
+        recall,
+    };
+    plan(engine, situation)
+}
+
+/// Runs `plan`.
+pub(crate) fn execute(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    target: &SearchTarget<'_>,
+) -> Result<Found, QueryError> {
+    let engine = snapshot.engine(plan.engine).ok_or_else(|| QueryError::EngineNotBuilt {
+        name: plan.engine.name().to_owned(),
+        built: snapshot.engines().iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
+    })?;
+    Ok(engine.search(snapshot.vectors(), &target.with_effort(plan.effort))?)
+}

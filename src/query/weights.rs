@@ -1,0 +1,157 @@
+//! A request's weights and anchor.
+
+use crate::feature::{MAX_WEIGHT, PROFILE_DEFAULT, Schema};
+
+use super::error::QueryError;
+use super::request::SimilarRequest;
+
+/// Weights by feature and the anchor, as asked for and as computed with.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Weighting {
+    /// Weight of each feature, 0 to 1e6.
+    pub features: Vec<f64>,
+    /// The anchor, 0 to 1e6.
+    pub anchor: f64,
+}
+
+impl Weighting {
+    /// Resolves profile, overrides and targets.
+    pub fn of(schema: &Schema, request: &SimilarRequest) -> Result<Self, QueryError> {
+        let targets_only = request.seeds.is_empty() && !request.targets.is_empty();
+        let base = request.base_weights.as_deref().unwrap_or(PROFILE_DEFAULT);
+        let profile = schema.profile(base).ok_or_else(|| QueryError::UnknownProfile {
+            name: base.to_owned(),
+            known: schema.profile_names().join(", "),
+        })?;
+        let mut features = match &request.base_weights {
+            // With targets only, what is neither targeted nor weighted does not count.
+            None if targets_only => vec![0.0; profile.len()],
+            _ => profile.clone(),
+        };
+        for name in request.targets.keys() {
+            let (index, _) = find_feature(schema, name, format!("targets.{name}"))?;
+            features[index] = profile[index].max(1.0);
+        }
+        for (name, weight) in &request.weights {
+            let field = format!("weights.{name}");
+            let (index, _) = find_feature(schema, name, field.clone())?;
+            if !(0.0..=MAX_WEIGHT).contains(weight) {
+                return Err(QueryError::weight(field, *weight));
+            }
+            features[index] = *weight;
+        }
+        let anchor = request.anchor.unwrap_or(schema.anchor);
+        if !(0.0..=MAX_WEIGHT).contains(&anchor) {
+            return Err(QueryError::weight("anchor", anchor));
+        }
+        if features.iter().all(|weight| *weight == 0.0) {
+            return Err(QueryError::AllWeightsZero);
+        }
+        Ok(Self { features, anchor })
+    }
+
+    /// Weights by dimension, `[dim]`, and the anchor, all divided by their maximum: the similarity does not change,
+    /// and f32 stays far from its limits.
+    pub fn scaled(&self, schema: &Schema) -> (Vec<f32>, f32) {
+        let max = self.features.iter().fold(self.anchor, |max, weight| max.max(*weight));
+        let mut dims = Vec::with_capacity(schema.dim());
+        for (feature, weight) in schema.features.iter().zip(&self.features) {
+            dims.extend(std::iter::repeat_n((weight / max) as f32, feature.n_dims()));
+        }
+        (dims, (self.anchor / max) as f32)
+    }
+}
+
+/// The feature called `name`, or an error that names `field` and the nearest name there is.
+pub(super) fn find_feature<'a>(
+    schema: &'a Schema,
+    name: &str,
+    field: String,
+) -> Result<(usize, &'a crate::feature::Feature), QueryError> {
+    schema.feature(name).ok_or_else(|| {
+        let names = schema.features.iter().map(|feature| feature.name.as_str());
+        QueryError::UnknownFeature {
+            field,
+            name: name.to_owned(),
+            suggestion: suggestion(name, names.clone()),
+            known: names.collect::<Vec<_>>().join(", "),
+        }
+    })
+}
+
+/// ", did you mean `x`?" for the nearest of `names`, or nothing where none is near.
+fn suggestion<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let scored = names.map(|known| (strsim::jaro_winkler(&name.to_lowercase(), known), known));
+    match scored.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((score, known)) if score > 0.8 => format!(", did you mean `{known}`?"),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(json: &str) -> SimilarRequest {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn weight_of(json: &str, feature: &str) -> f64 {
+        let schema = Schema::spotify();
+        Weighting::of(&schema, &request(json)).unwrap().features[schema.feature(feature).unwrap().0]
+    }
+
+    #[test]
+    fn profiles_are_overridden_by_weights() {
+        let json = r#"{"seeds": ["a"], "weights": {"energy": 3, "key": 2}}"#;
+        assert_eq!(
+            (weight_of(json, "energy"), weight_of(json, "key"), weight_of(json, "valence")),
+            (3.0, 2.0, 1.0)
+        );
+        let json = r#"{"seeds": ["a"], "base_weights": "zero", "weights": {"energy": 3}}"#;
+        assert_eq!((weight_of(json, "energy"), weight_of(json, "valence")), (3.0, 0.0));
+    }
+
+    #[test]
+    fn targets_give_their_feature_weight() {
+        let with_seed = r#"{"seeds": ["a"], "targets": {"key": 3}}"#;
+        assert_eq!((weight_of(with_seed, "key"), weight_of(with_seed, "energy")), (1.0, 1.0));
+        let alone = r#"{"targets": {"key": 3}, "weights": {"tempo": 2}}"#;
+        assert_eq!(
+            (weight_of(alone, "key"), weight_of(alone, "tempo"), weight_of(alone, "energy")),
+            (1.0, 2.0, 0.0)
+        );
+        let with_base = r#"{"targets": {"key": 3}, "base_weights": "default"}"#;
+        assert_eq!(weight_of(with_base, "energy"), 1.0);
+        let weighted = r#"{"targets": {"key": 3}, "weights": {"key": 0.25}}"#;
+        assert_eq!(weight_of(weighted, "key"), 0.25);
+    }
+
+    #[test]
+    fn wrong_weights_are_refused_by_name() {
+        let schema = Schema::spotify();
+        let check = |mut request: SimilarRequest, feature: &str, weight: f64, code: &str, field: &str| {
+            request.weights.insert(feature.into(), weight);
+            let error = Weighting::of(&schema, &request).unwrap_err();
+            assert_eq!((error.code(), error.field().as_deref()), (code, Some(field)));
+        };
+        let plain = || request(r#"{"seeds": ["a"]}"#);
+        check(plain(), "energy", -1.0, "out_of_range", "weights.energy");
+        check(plain(), "energy", f64::NAN, "out_of_range", "weights.energy");
+        check(plain(), "energy", f64::INFINITY, "out_of_range", "weights.energy");
+        check(plain(), "energi", 1.0, "unknown_feature", "weights.energi");
+        check(request(r#"{"base_weights": "zero"}"#), "energy", 0.0, "all_weights_zero", "weights");
+        check(request(r#"{"base_weights": "loud"}"#), "energy", 0.0, "unknown_profile", "base_weights");
+        check(request(r#"{"anchor": -0.5}"#), "energy", 1.0, "out_of_range", "anchor");
+        let error = Weighting::of(&schema, &request(r#"{"weights": {"dancability": 1}}"#)).unwrap_err();
+        assert!(error.to_string().contains("did you mean `danceability`?"), "{error}");
+    }
+
+    #[test]
+    fn scaling_divides_by_the_largest_of_weights_and_anchor() {
+        let schema = Schema::spotify();
+        let request = request(r#"{"base_weights": "zero", "weights": {"energy": 2, "key": 1}, "anchor": 4}"#);
+        let (dims, anchor) = Weighting::of(&schema, &request).unwrap().scaled(&schema);
+        assert_eq!((dims[1], dims[9], dims[10], anchor), (0.5, 0.25, 0.25, 1.0));
+    }
+}
