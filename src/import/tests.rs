@@ -330,6 +330,8 @@ fn what_is_wrong_with_a_file_is_said_before_anything_is_written() {
     );
     check_refused("t.csv", b"id,e\nx,1\n", &["nope=energy"], &["no file has a column \"nope\"", "id, e"]);
     check_refused("t.csv", b"id,e\nx,1\n", &["e=energy", "e=valence"], &["given twice"]);
+    let device = Import::prepare(&["/dev/null".into()], &[]).unwrap_err().to_string();
+    assert!(!cfg!(unix) || device.contains("not a regular file"), "{device}");
     let missing = Import::prepare(&["no/such/file.csv".into()], &[]).unwrap_err();
     assert!(missing.is_usage() && missing.to_string().contains("no/such/file.csv"), "{missing}");
 }

@@ -300,7 +300,7 @@ impl Engine for Forest {
         // A filter takes its share of what is fetched.
         let wide = |count: usize| count.saturating_mul(vectors.len()) / n_accepted.max(1);
         let effort = wide(request.effort.max(request.k + request.excluded.len()));
-        let fetched = self.nearest(&self.metric.direction(request.query), effort, effort)?;
+        let fetched = self.nearest(&self.metric.point(request.query.vector()), effort, effort)?;
         let n_scored = fetched.len();
         // Ids were checked against the catalogue's size when the forest was opened.
         let accepted =

@@ -3,5 +3,8 @@
 // Tests may unwrap: a panic is how they fail.
 #![allow(clippy::unwrap_used)]
 
+mod fixture;
 mod import;
+mod similar;
+mod snapshot;
 mod support;
