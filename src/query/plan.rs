@@ -69,7 +69,7 @@ pub struct Plan {
 /// Results the calibration was measured with.
 pub(crate) const CALIBRATED_K: usize = 10;
 /// The share of the allowed error that is kept in reserve: calibration queries are a sample.
-const RESERVE: f64 = 0.4;
+const RESERVE: f64 = 0.5;
 /// A graph search has to pass by what a filter rejects; below this share the scan is asked instead.
 const LEAST_GRAPH_SHARE: f64 = 0.5;
 
