@@ -8,7 +8,7 @@ use crate::build::{self, BuildOptions, BuildReport};
 use crate::feature::Schema;
 use crate::index::EngineKind;
 use crate::index::hnsw::GraphParameters;
-use crate::store::{self, CatalogueStore};
+use crate::store::{self, CatalogueStore, StoreLocation};
 
 /// What goes into the indexes.
 #[derive(Debug, clap::Args)]
@@ -91,6 +91,7 @@ pub(super) fn run(args: BuildArgs, context: &Context) -> Result<(), Failure> {
         None => Schema::spotify(),
     };
     let uri = &args.store.store;
+    StoreLocation::parse(uri).map_err(|error| Failure::Usage(error.to_string()))?;
     let store = store::open_existing(uri)?.ok_or_else(|| build::BuildError::Empty { store: uri.clone() })?;
     let report = build_from(&*store, uri, &args.snapshot, schema, &options, context)?;
     if args.json {

@@ -3,7 +3,9 @@
 // Tests may unwrap: a panic is how they fail.
 #![allow(clippy::unwrap_used)]
 
+mod cli;
 mod fixture;
+mod golden;
 mod import;
 mod similar;
 mod snapshot;
