@@ -313,8 +313,8 @@ mod tests {
         let total: f32 = rows.iter().flatten().map(|x| x * x).sum();
         assert!((total / 12.0 - 1.0).abs() < 1e-6);
         assert_eq!(rows[12], [0.0, 0.0]);
-        for key in 0..12 {
-            assert_eq!(fitted.fitted.raw_of(0, &rows[key]), Some(key as f64));
+        for (key, row) in rows[..12].iter().enumerate() {
+            assert_eq!(fitted.fitted.raw_of(0, row), Some(key as f64));
         }
         // C and G are neighbours on the circle of fifths, C and F sharp are opposite.
         let product = |a: usize, b: usize| rows[a][0] * rows[b][0] + rows[a][1] * rows[b][1];
