@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Failure, SnapshotFlags, StoreFlag, print_json};
+use super::{Context, Failure, SnapshotFlags, StoreFlag, print_json, print_line};
 use crate::artifact::SnapshotDir;
 use crate::build::{self, BuildOptions, BuildReport};
 use crate::feature::Schema;
@@ -94,12 +94,7 @@ pub(super) fn run(args: BuildArgs, context: &Context) -> Result<(), Failure> {
     StoreLocation::parse(uri).map_err(|error| Failure::Usage(error.to_string()))?;
     let store = store::open_existing(uri)?.ok_or_else(|| build::BuildError::Empty { store: uri.clone() })?;
     let report = build_from(&*store, uri, &args.snapshot, schema, &options, context)?;
-    if args.json {
-        print_json(&report)
-    } else {
-        print!("{report}");
-        Ok(())
-    }
+    if args.json { print_json(&report) } else { print_line(report.to_string().trim_end()) }
 }
 
 /// Builds and publishes a generation from `store`.

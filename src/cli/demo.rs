@@ -1,7 +1,7 @@
 //! `nearfield demo`: the main job on a catalogue that needs no data of yours.
 
 use super::build::{BuildFlags, build_from};
-use super::{Context, Failure, SnapshotFlags, StoreFlag};
+use super::{Context, Failure, SnapshotFlags, StoreFlag, print_line};
 use crate::demo;
 use crate::feature::Schema;
 use crate::progress::Cancelled;
@@ -55,11 +55,10 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     let report = build_from(&*store, &store_flag.store, &snapshot, Schema::spotify(), &options, context)?;
     drop(store);
     eprintln!("{report}");
-    println!("built {} made-up tracks in {:.1} s", report.n_items, report.seconds["total"]);
-    println!(
+    print_line(format_args!("built {} made-up tracks in {:.1} s", report.n_items, report.seconds["total"]))?;
+    print_line(format_args!(
         "try: curl -s http://127.0.0.1:8080/api/v1/similar -d '{{\"seeds\": [\"{first}\"], \"weights\": {{\"energy\": 2}}, \"k\": 5, \"explain\": true}}'"
-    );
-    Ok(())
+    ))
 }
 
 /// Writes the made-up tracks and returns the id of the most popular one.

@@ -10,6 +10,7 @@ mod inspect;
 
 use std::error::Error;
 use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -130,6 +131,14 @@ pub fn main() -> ExitCode {
 
 /// Prints one machine-readable object on standard output.
 pub(crate) fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
+    print_line(serde_json::to_string_pretty(value)?)
+}
+
+/// Prints a line on standard output. A reader that has seen enough (`| head`) is no failure.
+pub(crate) fn print_line(text: impl fmt::Display) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
