@@ -1,6 +1,7 @@
 //! Maps a file: the only place where one is mapped.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
@@ -38,6 +39,15 @@ impl MappedFile {
 
     pub fn bytes(&self) -> &[u8] {
         &self.map
+    }
+
+    /// Asks the system to read a range ahead, all at once instead of fault by fault.
+    pub fn will_need(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        // Advice that is refused costs time only.
+        let _ = self.map.advise_range(memmap2::Advice::WillNeed, range.start, range.len());
+        #[cfg(not(unix))]
+        let _ = range;
     }
 
     pub fn path(&self) -> &Path {

@@ -121,11 +121,12 @@ impl SnapshotDir {
         fs::create_dir_all(&self.path).map_err(ArtifactError::io("create", &self.path))?;
         let lock = self.lock()?;
         self.remove_leftovers()?;
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
-        // Two builds within one second get distinct names that still sort by time.
-        let names = (0..1000).map(|n| if n == 0 { format!("{now}Z") } else { format!("{now}Z-{n:03}") });
-        let generation = names.into_iter().find(|name| !self.path.join(name).exists());
-        let generation = generation.unwrap_or_else(|| format!("{now}Z-{}", std::process::id()));
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ").to_string();
+        // Generations sort by age, even after the clock was set back.
+        let generation = match self.generations()?.pop() {
+            Some(newest) if newest >= now => format!("{newest}-1"),
+            _ => now,
+        };
         let path = self.path.join(format!("{STAGING_PREFIX}{generation}"));
         fs::create_dir(&path).map_err(ArtifactError::io("create", &path))?;
         Ok(Staging { snapshot: self.clone(), generation, path, published: false, _lock: lock })

@@ -88,6 +88,7 @@ impl<T> Section<T> {
 impl Section<u64> {
     /// Checks that the section holds ascending offsets from 0 to `end` inclusive.
     pub fn check_offsets(&self, what: &'static str, end: usize) -> Result<(), ArtifactError> {
+        self.file.will_need(self.range.clone());
         let ascending = self.windows(2).all(|pair| pair[0] <= pair[1]);
         let (first, last) = (self.first().copied(), self.last().copied());
         if !ascending || first != Some(0) || last != Some(end as u64) {
@@ -120,6 +121,7 @@ impl<T: Pod> fmt::Debug for Section<T> {
 /// A third-party file, mapped and read through once to check its checksum before any library sees it.
 pub fn read_checked(path: &Path, entry: &FileEntry) -> Result<Section<u8>, ArtifactError> {
     let file = MappedFile::open(path, Some(entry.bytes))?;
+    file.will_need(0..file.bytes().len());
     let got = blake3::hash(file.bytes()).to_hex().to_string();
     if got != entry.blake3 {
         return Err(ArtifactError::damaged(path, "checksum", &entry.blake3, got));

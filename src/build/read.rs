@@ -17,7 +17,7 @@ use super::options::BuildOptions;
 /// The most tracks of one snapshot: the last two ids stand for "no neighbour" and the end.
 const MAX_ITEMS: u64 = u32::MAX as u64 - 1;
 /// Tracks read between two looks at progress and cancellation.
-const STEP: u64 = 1_024;
+const STEP: usize = 1_024;
 
 /// What was read.
 pub(super) struct Read {
@@ -56,7 +56,7 @@ pub(super) fn read(
     let phase = progress.phase("read", count, "tracks");
     let mut failed = None;
     store.scan(&mut |track| {
-        if reader.items.len() as u64 % STEP == 0 {
+        if reader.items.len().is_multiple_of(STEP) {
             phase.set(reader.items.len() as u64);
             if let Err(cancelled) = cancel.check() {
                 failed = Some(cancelled.into());

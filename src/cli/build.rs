@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Failure, SnapshotFlags, StoreFlag, print_json};
+use super::{Context, Failure, SnapshotFlags, StoreFlag, print_json, print_line};
 use crate::artifact::SnapshotDir;
 use crate::build::{self, BuildOptions, BuildReport};
 use crate::feature::Schema;
 use crate::index::EngineKind;
 use crate::index::hnsw::GraphParameters;
-use crate::store::{self, CatalogueStore};
+use crate::store::{self, CatalogueStore, StoreLocation};
 
 /// What goes into the indexes.
 #[derive(Debug, clap::Args)]
@@ -91,14 +91,10 @@ pub(super) fn run(args: BuildArgs, context: &Context) -> Result<(), Failure> {
         None => Schema::spotify(),
     };
     let uri = &args.store.store;
+    StoreLocation::parse(uri).map_err(|error| Failure::Usage(error.to_string()))?;
     let store = store::open_existing(uri)?.ok_or_else(|| build::BuildError::Empty { store: uri.clone() })?;
     let report = build_from(&*store, uri, &args.snapshot, schema, &options, context)?;
-    if args.json {
-        print_json(&report)
-    } else {
-        print!("{report}");
-        Ok(())
-    }
+    if args.json { print_json(&report) } else { print_line(report.to_string().trim_end()) }
 }
 
 /// Builds and publishes a generation from `store`.

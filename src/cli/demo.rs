@@ -2,7 +2,7 @@
 
 use super::build::{BuildFlags, build_from};
 use super::serve::{self, ServerFlags};
-use super::{Context, Failure, SnapshotFlags, StoreFlag};
+use super::{Context, Failure, SnapshotFlags, StoreFlag, print_line};
 use crate::demo;
 use crate::feature::Schema;
 use crate::progress::Cancelled;
@@ -62,15 +62,15 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     let report = build_from(&*store, &store_flag.store, &snapshot, Schema::spotify(), &options, context)?;
     drop(store);
     eprintln!("{report}");
-    println!("built {} made-up tracks in {:.1} s", report.n_items, report.seconds["total"]);
+    print_line(format_args!("built {} made-up tracks in {:.1} s", report.n_items, report.seconds["total"]))?;
     if args.no_serve {
         return Ok(());
     }
     let listener = serve::listen(&args.server, context)?;
     serve::serve_snapshot(listener, &snapshot, &args.server, context, |url| {
-        println!(
+        print_line(format_args!(
             "try: curl -s {url}/api/v1/similar -d '{{\"seeds\": [\"{first}\"], \"weights\": {{\"energy\": 2}}, \"k\": 5, \"explain\": true}}'"
-        );
+        ))
     })
 }
 

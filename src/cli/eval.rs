@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Context, Failure, SnapshotFlags, print_json};
+use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::Measurement;
 use crate::distance::Isa;
 use crate::eval::{self, Family, QuerySet};
@@ -108,18 +108,17 @@ pub(super) fn run(args: EvalArgs, context: &Context) -> Result<(), Failure> {
             results: &results,
         });
     }
-    println!(
-        "{} {}: {} tracks, {} dimensions, recall@{}, {} queries per family, one thread, {} kernels\n",
+    print_line(format_args!(
+        "{} {}: {} tracks, {} dimensions, recall@{}, {} queries per family, one thread, {} kernels\n\n{}",
         manifest.name,
         manifest.generation,
         manifest.n_items,
         manifest.dim,
         args.k,
         args.queries,
-        Isa::best().name()
-    );
-    print!("{}", eval::table(&results));
-    Ok(())
+        Isa::best().name(),
+        eval::table(&results).trim_end()
+    ))
 }
 
 /// The engines named, or all there are and `auto`.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Context, Failure, SnapshotFlags};
+use super::{Context, Failure, SnapshotFlags, print_line};
 use crate::artifact::ArtifactError;
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
@@ -39,13 +39,12 @@ pub(super) fn run(args: ExportArgs, context: &Context) -> Result<(), Failure> {
         rows.clone().try_for_each(|item| writeln!(file, "{}", snapshot.items().id(item)))
     })?;
     drop(phase);
-    println!(
+    print_line(format_args!(
         "{n_items} vectors of {} dimensions in {}, their ids in {}",
         snapshot.vectors().dim(),
         args.vectors.display(),
         args.ids.display()
-    );
-    Ok(())
+    ))
 }
 
 fn write_file(

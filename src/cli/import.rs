@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Failure, StoreFlag, print_json};
+use super::{Context, Failure, StoreFlag, print_json, print_line};
 use crate::import::{Destination, Import, Outcome, RejectsPlace};
-use crate::source::columns::Mapping;
+use crate::source::mapping::Mapping;
 use crate::store::{self, CatalogueStore, StoreLocation};
 
 /// The column names of the public Spotify dumps are recognised; `--map` names all others.
@@ -54,7 +54,7 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     if args.json {
         print_json(&report)?;
     } else {
-        print!("{report}");
+        print_line(report.to_string().trim_end())?;
     }
     match error {
         Some(error) => Err(error.into()),

@@ -1,11 +1,12 @@
 //! `nearfield inspect`: what a generation holds, and whether it is whole.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Context, Failure, SnapshotFlags, print_json};
+use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::{Manifest, SnapshotDir};
 use crate::eval;
 use crate::snapshot::Snapshot;
@@ -61,50 +62,55 @@ pub(super) fn run(args: InspectArgs, context: &Context) -> Result<(), Failure> {
     if args.json {
         return print_json(&inspection);
     }
-    print_text(&inspection);
-    Ok(())
+    print_line(inspection.to_string().trim_end())
 }
 
-fn print_text(inspection: &Inspection<'_>) {
-    let manifest = inspection.manifest;
-    let live = if inspection.live { "live" } else { "not live" };
-    println!("{} {} ({live}), created {}", manifest.name, manifest.generation, manifest.created);
-    println!("{} tracks, {} dimensions", manifest.n_items, manifest.dim);
-    println!("schema {} {}", manifest.fitted.schema.name, manifest.schema_hash);
-    println!("from {}, read from {}", manifest.provenance.store, manifest.provenance.read_started);
-    println!(
-        "engines {}; m {}, ef-construction {}, trees {}, seed {}, built by {}",
-        manifest.parameters.engines.join(", "),
-        manifest.parameters.m,
-        manifest.parameters.ef_construction,
-        manifest.parameters.trees,
-        manifest.parameters.seed,
-        manifest.parameters.graph_builder
-    );
-    println!(
-        "opened in {} us; {}",
-        inspection.open_us,
-        match inspection.verified {
-            true => "every checksum and structure verified",
-            false => "not verified (use --verify)",
+impl fmt::Display for Inspection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let manifest = self.manifest;
+        let live = if self.live { "live" } else { "not live" };
+        writeln!(f, "{} {} ({live}), created {}", manifest.name, manifest.generation, manifest.created)?;
+        writeln!(f, "{} tracks, {} dimensions", manifest.n_items, manifest.dim)?;
+        writeln!(f, "schema {} {}", manifest.fitted.schema.name, manifest.schema_hash)?;
+        writeln!(f, "from {}, read from {}", manifest.provenance.store, manifest.provenance.read_started)?;
+        writeln!(
+            f,
+            "engines {}; m {}, ef-construction {}, trees {}, seed {}, built by {}",
+            manifest.parameters.engines.join(", "),
+            manifest.parameters.m,
+            manifest.parameters.ef_construction,
+            manifest.parameters.trees,
+            manifest.parameters.seed,
+            manifest.parameters.graph_builder
+        )?;
+        writeln!(
+            f,
+            "opened in {} us; {}",
+            self.open_us,
+            match self.verified {
+                true => "every checksum and structure verified",
+                false => "not verified (use --verify)",
+            }
+        )?;
+        writeln!(f, "\n{} bytes in {}", self.bytes, self.directory.display())?;
+        for (name, entry) in &manifest.files {
+            writeln!(f, "  {:>12}  {}  {name}", entry.bytes, &entry.blake3[..16])?;
         }
-    );
-    println!("\n{} bytes in {}", inspection.bytes, inspection.directory.display());
-    for (name, entry) in &manifest.files {
-        println!("  {:>12}  {}  {name}", entry.bytes, &entry.blake3[..16]);
+        writeln!(f, "\nfeature statistics (over the values present)")?;
+        let features = manifest.fitted.schema.features.iter().zip(&manifest.fitted.stats);
+        for (feature, stats) in features {
+            let mean = if stats.mean.len() <= 2 { format!("{:?}", stats.mean) } else { "...".into() };
+            writeln!(
+                f,
+                "  {:<18} present {:>9}  scale {:<12.6} mean {mean}",
+                feature.name, stats.n_present, stats.scale
+            )?;
+        }
+        writeln!(f, "\ngenerations: {}", self.generations.join(", "))?;
+        writeln!(f, "\nmeasured when built")?;
+        write!(f, "{}", eval::table(&manifest.measured))?;
+        Ok(())
     }
-    println!("\nfeature statistics (over the values present)");
-    let features = manifest.fitted.schema.features.iter().zip(&manifest.fitted.stats);
-    for (feature, stats) in features {
-        let mean = if stats.mean.len() <= 2 { format!("{:?}", stats.mean) } else { "...".into() };
-        println!(
-            "  {:<18} present {:>9}  scale {:<12.6} mean {mean}",
-            feature.name, stats.n_present, stats.scale
-        );
-    }
-    println!("\ngenerations: {}", inspection.generations.join(", "));
-    println!("\nmeasured when built");
-    print!("{}", eval::table(&manifest.measured));
 }
 
 /// `nearfield rollback`: the generation before the live one becomes live again.
@@ -124,6 +130,5 @@ pub(super) fn roll_back(args: RollbackArgs) -> Result<(), Failure> {
     if args.json {
         return print_json(&BTreeMap::from([("live", Some(generation)), ("was_live", before)]));
     }
-    println!("generation {generation} of `{}` is live again", args.snapshot.name);
-    Ok(())
+    print_line(format_args!("generation {generation} of `{}` is live again", args.snapshot.name))
 }

@@ -1,6 +1,5 @@
 //! `nearfield serve`.
 
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use crate::config::{BODY_BYTES, K, Secret, TIMEOUT_SECONDS, TOKEN_VARIABLE, WORK
 use crate::http::{self, Settings, State};
 use crate::snapshot::Snapshot;
 
-use super::{Context, Failure, SnapshotFlags};
+use super::{Context, Failure, SnapshotFlags, print_line};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -98,7 +97,7 @@ impl ListenError {
 
 pub(super) fn run(args: ServeArgs, context: &Context) -> Result<(), Failure> {
     let listener = listen(&args.server, context)?;
-    serve_snapshot(listener, &args.snapshot, &args.server, context, |_| {})
+    serve_snapshot(listener, &args.snapshot, &args.server, context, |_| Ok(()))
 }
 
 /// Begins to listen on the address that the flags name, if that is allowed.
@@ -114,7 +113,7 @@ pub(crate) fn serve_snapshot(
     which: &SnapshotFlags,
     flags: &ServerFlags,
     context: &Context,
-    announce: impl FnOnce(&str),
+    announce: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let snapshot = Snapshot::open(&which.indexes, &which.name, None)?;
     let manifest = snapshot.manifest();
@@ -123,9 +122,8 @@ pub(crate) fn serve_snapshot(
     let url = format!("http://{}", listener.local_addr()?);
     let state = web::Data::new(State::new(snapshot, &which.indexes, flags.settings()));
     verify_in_background(&state);
-    println!("listening on {url}");
-    std::io::stdout().flush()?;
-    announce(&url);
+    print_line(format_args!("listening on {url}"))?;
+    announce(&url)?;
     http::run(listener, state, context.cancel.clone())?;
     tracing::info!("stopped");
     Ok(())

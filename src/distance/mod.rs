@@ -154,8 +154,8 @@ impl Kernels {
 #[inline(always)]
 fn row_score(query: &Query, product: f32, norm_squared: f32) -> f32 {
     let score = product * query.inverse_norm() / norm_squared.max(f32::MIN_POSITIVE).sqrt();
-    // `max` and `min` drop a NaN (from infinities in a damaged file) in favour of the bound.
-    score.max(-1.0).min(1.0)
+    // A NaN can only come from infinities in a damaged file.
+    if score.is_nan() { -1.0 } else { score.clamp(-1.0, 1.0) }
 }
 
 #[cfg(test)]

@@ -219,9 +219,15 @@ fn fit_feature(feature: &Feature, column: &Column) -> FeatureStats {
     let n_dims = feature.n_dims();
     let n_rows = column.n_rows(n_dims);
     let mut n_present = 0_u64;
+    let mut first = Vec::new();
     let mut sum = vec![0.0; n_dims];
     for row in 0..n_rows {
-        let present = column.read(row, n_dims, |dims| add(&mut sum, dims));
+        let present = column.read(row, n_dims, |dims| {
+            if first.is_empty() {
+                first = dims.to_vec();
+            }
+            add(&mut sum, dims);
+        });
         n_present += u64::from(present);
     }
     let standardised = !matches!(feature.transform, Transform::RawVector | Transform::UnitVector);
@@ -236,10 +242,13 @@ fn fit_feature(feature: &Feature, column: &Column) -> FeatureStats {
         });
     }
     let scale = (squares / n_present as f64).sqrt();
-    // A constant feature: what is left is rounding of the mean, and dividing by it would blow that up.
     let magnitude = mean.iter().fold(0.0_f64, |max, mean| max.max(mean.abs()));
-    let constant = scale <= 1e-12 * magnitude.max(f64::MIN_POSITIVE);
-    FeatureStats { n_present, mean, scale: if constant { 1.0 } else { scale } }
+    if scale <= 1e-12 * magnitude.max(f64::MIN_POSITIVE) {
+        // A constant feature: what is left is rounding of the mean, and dividing by it would blow that up. The value
+        // itself as the mean makes every dimension exactly 0.
+        return FeatureStats { n_present, mean: first, scale: 1.0 };
+    }
+    FeatureStats { n_present, mean, scale }
 }
 
 fn add(sum: &mut [f64], dims: &[f64]) {
@@ -304,8 +313,8 @@ mod tests {
         let total: f32 = rows.iter().flatten().map(|x| x * x).sum();
         assert!((total / 12.0 - 1.0).abs() < 1e-6);
         assert_eq!(rows[12], [0.0, 0.0]);
-        for key in 0..12 {
-            assert_eq!(fitted.fitted.raw_of(0, &rows[key]), Some(key as f64));
+        for (key, row) in rows[..12].iter().enumerate() {
+            assert_eq!(fitted.fitted.raw_of(0, row), Some(key as f64));
         }
         // C and G are neighbours on the circle of fifths, C and F sharp are opposite.
         let product = |a: usize, b: usize| rows[a][0] * rows[b][0] + rows[a][1] * rows[b][1];
@@ -316,7 +325,7 @@ mod tests {
     fn a_constant_feature_is_zero_and_not_noise() {
         let fitted =
             fit(schema("[[features]]\nname = 'f'\ntransform = 'linear'"), &[Some(0.1), Some(0.1), Some(0.1)]);
-        assert!(rows(&fitted).iter().all(|row| row[0].abs() < 1e-12));
+        assert!(rows(&fitted).iter().all(|row| row[0] == 0.0));
     }
 
     #[test]

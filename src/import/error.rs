@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::source::SourceError;
-use crate::source::columns::MappingError;
+use crate::source::mapping::MappingError;
 use crate::source::reject::RejectsError;
 use crate::store::StoreError;
 

@@ -17,7 +17,8 @@ pub use rejects::RejectsPlace;
 pub use report::{ColumnReport, Example, FileReport, ImportReport};
 
 use crate::progress::{CancelToken, Progress};
-use crate::source::columns::{ColumnPlan, Field, Mapping, check_mappings, id_column_names};
+use crate::source::columns::{ColumnPlan, Field, id_column_names};
+use crate::source::mapping::{Mapping, check_mappings};
 use crate::source::{self, Format};
 use crate::store::CatalogueStore;
 

@@ -13,7 +13,7 @@ use super::rejects::Rejects;
 use super::report::{ColumnReport, FileReport, ImportReport};
 use super::{BATCH_BYTES, Destination, Import, ImportError, InputFile, RejectsPlace};
 use crate::progress::{CancelToken, Phase};
-use crate::source::columns::Mapping;
+use crate::source::mapping::Mapping;
 use crate::source::reject::{Action, Reject};
 use crate::source::row::{MappedRow, RowMapper};
 use crate::source::{self, BadRow, Position, ReadRow};
@@ -22,6 +22,9 @@ use crate::track::Track;
 
 /// A dry run remembers this many ids to tell repeated rows; beyond it, repeated rows count as inserted.
 const MAX_REMEMBERED_IDS: usize = 4 << 20;
+
+/// How many rows are read between two looks at the cancel token.
+const CANCEL_CHECK_ROWS: u64 = 1024;
 
 /// Imports file after file.
 pub(super) struct Pipeline<'a> {
@@ -141,6 +144,11 @@ impl Parser<'_> {
         let mut batch = Vec::new();
         let mut batch_bytes = 0;
         let stopped = loop {
+            // Rows that give no track fill no batch, so the batches alone would not be asked often enough.
+            if self.report.files[file_at].rows_read.is_multiple_of(CANCEL_CHECK_ROWS) && cancel.is_cancelled()
+            {
+                return Err(ImportError::Interrupted);
+            }
             let row = match rows.read() {
                 Ok(ReadRow::End) => break Ok(()),
                 Ok(ReadRow::Row(row)) => row,
@@ -165,9 +173,6 @@ impl Parser<'_> {
                 Err(bad) => self.reject(file_at, &bad)?,
             }
             if batch.len() >= batch_rows || batch_bytes >= BATCH_BYTES {
-                if cancel.is_cancelled() {
-                    return Err(ImportError::Interrupted);
-                }
                 batch_bytes = 0;
                 if !self.send(file_at, std::mem::take(&mut batch), &source.position) {
                     return Ok(());

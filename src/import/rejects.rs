@@ -53,7 +53,9 @@ impl Rejects {
 
     /// Makes sure that what was written has reached the file; returns the file if there is one.
     pub(super) fn flush(&mut self) -> Result<Option<PathBuf>, RejectsError> {
-        let Some(writer) = &mut self.writer else { return Ok(None) };
+        let Some(writer) = &mut self.writer else {
+            return Ok(None);
+        };
         writer.flush()?;
         Ok(writer.created().map(Path::to_owned))
     }

@@ -3,10 +3,12 @@
 //! `forest.mdb` is one compacted LMDB file, opened read-only and without a lock. LMDB trusts its pages, so the file is
 //! checksummed whole before LMDB sees it; that happens in the background while the engine reports that it is loading.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 use std::thread;
+use std::time::Duration;
 
 use arroy::distances::Cosine;
 use arroy::internals::{KeyCodec, NodeCodec};
@@ -140,7 +142,10 @@ struct Trees {
     database: Database<'static, Cosine>,
 }
 
-type Opened = Result<Trees, String>;
+/// LMDB opens a file once in a process: whoever opens a generation again shares what is open.
+static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<Trees>>>> = LazyLock::new(Mutex::default);
+
+type Opened = Result<Arc<Trees>, String>;
 
 #[derive(Default)]
 struct Loading {
@@ -185,7 +190,7 @@ impl Forest {
             let opened = open_checked(&path, &entry, dim, n_items);
             // Nobody else sets it.
             let _ = inner.opened.set(opened);
-            *inner.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+            *inner.done.lock().unwrap_or_else(PoisonError::into_inner) = true;
             inner.wake.notify_all();
         };
         thread::Builder::new()
@@ -206,9 +211,9 @@ impl Forest {
 
     /// Waits until the verification is over.
     pub fn wait(&self) -> Result<(), EngineError> {
-        let mut done = self.loading.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut done = self.loading.done.lock().unwrap_or_else(PoisonError::into_inner);
         while !*done {
-            done = self.loading.wake.wait(done).unwrap_or_else(std::sync::PoisonError::into_inner);
+            done = self.loading.wake.wait(done).unwrap_or_else(PoisonError::into_inner);
         }
         self.trees().map(|_| ())
     }
@@ -259,6 +264,30 @@ fn open_database(env: &Env<WithoutTls>) -> Result<Option<Database<'static, Cosin
 
 fn open_checked(path: &Path, entry: &FileEntry, dim: usize, n_items: usize) -> Opened {
     read_checked(path, entry).map_err(|error| error.to_string())?;
+    let trees = open_shared(path, entry).map_err(|error| error.to_string())?;
+    let check = || -> Result<(usize, u64), arroy::Error> {
+        let transaction = trees.env.read_txn()?;
+        let reader = Reader::open(&transaction, INDEX, trees.database)?;
+        Ok((reader.dimensions(), reader.n_items()))
+    };
+    let found = check().map_err(|error| error.to_string())?;
+    if found != (dim, n_items as u64) {
+        return Err(format!("it has {} dimensions and {} items, not {dim} and {n_items}", found.0, found.1));
+    }
+    Ok(trees)
+}
+
+fn open_shared(path: &Path, entry: &FileEntry) -> Result<Arc<Trees>, Box<dyn std::error::Error>> {
+    let path = path.canonicalize()?;
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.retain(|_, trees| trees.strong_count() > 0);
+    if let Some(trees) = open.get(&path).and_then(Weak::upgrade) {
+        return Ok(trees);
+    }
+    if let Some(closing) = heed::env_closing_event(&path) {
+        // Its last user has just let go of it.
+        closing.wait_timeout(Duration::from_secs(10));
+    }
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
     // Nobody writes, so readers need no table; the map must cover the file.
     options.map_size((entry.bytes as usize).next_multiple_of(1 << 20));
@@ -266,21 +295,12 @@ fn open_checked(path: &Path, entry: &FileEntry, dim: usize, n_items: usize) -> O
     // LMDB sees the pages it wrote. Without writers no lock is needed.
     let env = unsafe {
         options.flags(EnvFlags::NO_SUB_DIR | EnvFlags::READ_ONLY | EnvFlags::NO_LOCK);
-        options.open(path)
-    };
-    let env = env.map_err(|error| error.to_string())?;
-    let database = open_database(&env).map_err(|error| error.to_string())?;
-    let database = database.ok_or("it holds no database")?;
-    let check = || -> Result<(usize, u64), arroy::Error> {
-        let transaction = env.read_txn()?;
-        let reader = Reader::open(&transaction, INDEX, database)?;
-        Ok((reader.dimensions(), reader.n_items()))
-    };
-    let found = check().map_err(|error| error.to_string())?;
-    if found != (dim, n_items as u64) {
-        return Err(format!("it has {} dimensions and {} items, not {dim} and {n_items}", found.0, found.1));
-    }
-    Ok(Trees { env, database })
+        options.open(&path)
+    }?;
+    let database = open_database(&env)?.ok_or("it holds no database")?;
+    let trees = Arc::new(Trees { env, database });
+    open.insert(path, Arc::downgrade(&trees));
+    Ok(trees)
 }
 
 impl Engine for Forest {
@@ -300,7 +320,7 @@ impl Engine for Forest {
         // A filter takes its share of what is fetched.
         let wide = |count: usize| count.saturating_mul(vectors.len()) / n_accepted.max(1);
         let effort = wide(request.effort.max(request.k + request.excluded.len()));
-        let fetched = self.nearest(&self.metric.direction(request.query), effort, effort)?;
+        let fetched = self.nearest(&self.metric.point(request.query.vector()), effort, effort)?;
         let n_scored = fetched.len();
         // Ids were checked against the catalogue's size when the forest was opened.
         let accepted =

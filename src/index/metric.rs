@@ -50,32 +50,17 @@ impl BuildMetric {
         let row_stride = stride(dim);
         let mut points = vec![0.0; rows.len() / row_stride * self.stride()];
         for (row, point) in rows.chunks_exact(row_stride).zip(points.chunks_exact_mut(self.stride())) {
-            for ((y, x), root) in point.iter_mut().zip(&row[..dim]).zip(&self.roots) {
-                *y = x * root;
-            }
-            point[dim] = self.anchor_root;
-            normalise(point);
+            point[..=dim].copy_from_slice(&self.point(&row[..dim]));
         }
         points
     }
 
-    /// The direction whose dot product with an item's point ranks items by the numerator of the similarity to a
-    /// query under other weights: `w q / sqrt(w_build)`. Dimensions that the metric does not have are lost.
-    pub fn direction(&self, query: &crate::distance::Query) -> Vec<f32> {
-        let mut direction: Vec<f32> = query
-            .vector()
-            .iter()
-            .zip(query.weights())
-            .zip(&self.roots)
-            .map(|((q, w), root)| if *root > 0.0 { w * q / root } else { 0.0 })
-            .collect();
-        direction.push(query.anchor() / self.anchor_root);
-        if direction.iter().all(|x| *x == 0.0) {
-            // Nothing the metric knows is asked for: any direction is as good.
-            direction[self.roots.len()] = 1.0;
-        }
-        normalise(&mut direction);
-        direction
+    /// The point of a single vector, `[self.dim()]`.
+    pub fn point(&self, vector: &[f32]) -> Vec<f32> {
+        let mut point: Vec<f32> = vector.iter().zip(&self.roots).map(|(x, root)| x * root).collect();
+        point.push(self.anchor_root);
+        normalise(&mut point);
+        point
     }
 }
 

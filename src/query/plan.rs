@@ -69,7 +69,7 @@ pub struct Plan {
 /// Results the calibration was measured with.
 pub(crate) const CALIBRATED_K: usize = 10;
 /// The share of the allowed error that is kept in reserve: calibration queries are a sample.
-const RESERVE: f64 = 0.4;
+const RESERVE: f64 = 0.5;
 /// A graph search has to pass by what a filter rejects; below this share the scan is asked instead.
 const LEAST_GRAPH_SHARE: f64 = 0.5;
 
@@ -177,11 +177,11 @@ fn effort(buckets: &[CalibrationBucket], situation: Situation<'_>, fallback: usi
         / (situation.n_accepted as f64 / situation.n_items.max(1) as f64).clamp(1e-3, 1.0);
     match point {
         Some(point) => Search {
-            effort: (f64::from(point.effort) * widen).ceil() as usize,
+            effort: (f64::from(point.effort) * widen).round() as usize,
             recall: point.recall,
             us: point.mean_us * widen,
         },
-        None => Search { effort: (fallback as f64 * widen).ceil() as usize, recall: 0.0, us: f64::INFINITY },
+        None => Search { effort: (fallback as f64 * widen).round() as usize, recall: 0.0, us: f64::INFINITY },
     }
 }
 

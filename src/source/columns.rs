@@ -1,12 +1,12 @@
 //! Which column gives which field: names recognised without flags, and `--map column=field` for all others.
 //!
 //! A field is taken from one column. If several would do, a mapped one wins, then the one whose name comes first in
-//! [`KNOWN`], then the leftmost. Genres are the exception: all genre columns are read, their tags put together.
+//! `KNOWN`, then the leftmost. Genres are the exception: all genre columns are read, their tags put together.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
+use super::mapping::Mapping;
 use crate::track::value;
 
 /// What a column can give.
@@ -47,7 +47,7 @@ pub const DEFAULT_VECTOR: &str = "vector";
 
 /// Fields with the column names that give them, the best first. Names are compared in lower case with `_` for spaces
 /// and hyphens.
-const KNOWN: &[(Field, &[&str])] = &[
+pub(super) const KNOWN: &[(Field, &[&str])] = &[
     (Field::Id, &["track_id", "spotify_track_id", "spotify_id", "id", "track_uri", "spotify_uri", "uri"]),
     (Field::Name, &["track_name", "name", "track_title", "title", "song_name", "song", "track"]),
     (
@@ -114,121 +114,6 @@ impl fmt::Display for Field {
             Self::Ignore => f.write_str("ignore"),
         }
     }
-}
-
-/// Why `--map` is not usable.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MappingError {
-    /// No `=`.
-    #[error("expected COLUMN=FIELD, for example song_id=id; got {given:?}")]
-    Form {
-        /// What was given.
-        given: String,
-    },
-    /// The field does not exist.
-    #[error("there is no field {given:?}{}; the fields are {}", nearest.as_ref().map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default(), field_names().join(", "))]
-    UnknownField {
-        /// What was given.
-        given: String,
-        /// The field it resembles most.
-        nearest: Option<String>,
-    },
-    /// The name of a value or vector is not usable.
-    #[error("{given:?} is not a name; expected 1 to 64 letters, digits, '_', '-' or '.'")]
-    Name {
-        /// What was given.
-        given: String,
-    },
-    /// A column is mapped twice, or two columns to one field.
-    #[error("--map: {what} is given twice")]
-    Twice {
-        /// The column or field.
-        what: String,
-    },
-}
-
-/// All that can stand on the right of `--map`.
-pub fn field_names() -> Vec<String> {
-    let mut names: Vec<String> = KNOWN.iter().map(|(field, _)| field.to_string()).collect();
-    names.extend(value::ALL.map(str::to_owned));
-    names.extend(["value:NAME", "vector", "vector:NAME", "ignore"].map(str::to_owned));
-    names
-}
-
-impl FromStr for Field {
-    type Err = MappingError;
-
-    fn from_str(text: &str) -> Result<Self, MappingError> {
-        let plain = normalise(text);
-        if let Some((kind, name)) = text.trim().split_once(':') {
-            let valid = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-            if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
-                return Err(MappingError::Name { given: name.to_owned() });
-            }
-            match normalise(kind).as_str() {
-                "value" => return Ok(Self::Value(name.to_owned())),
-                "vector" => return Ok(Self::Vector(name.to_owned())),
-                _ => {}
-            }
-        }
-        if let Some((field, _)) = KNOWN.iter().find(|(field, _)| field.to_string() == plain) {
-            return Ok(field.clone());
-        }
-        match plain.as_str() {
-            "genre" => return Ok(Self::Genres),
-            "artist" => return Ok(Self::Artists),
-            "year" => return Ok(Self::Value(value::RELEASE_YEAR.to_owned())),
-            "vector" => return Ok(Self::Vector(DEFAULT_VECTOR.to_owned())),
-            "ignore" => return Ok(Self::Ignore),
-            name if value::ALL.contains(&name) => return Ok(Self::Value(name.to_owned())),
-            _ => {}
-        }
-        let nearest = field_names()
-            .into_iter()
-            .map(|name| (strsim::jaro_winkler(&name, &plain), name))
-            .filter(|(likeness, _)| *likeness > 0.7)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, name)| name);
-        Err(MappingError::UnknownField { given: text.trim().to_owned(), nearest })
-    }
-}
-
-/// One `--map COLUMN=FIELD`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mapping {
-    /// The column's name as the file has it.
-    pub column: String,
-    /// What it gives.
-    pub field: Field,
-}
-
-impl FromStr for Mapping {
-    type Err = MappingError;
-
-    fn from_str(text: &str) -> Result<Self, MappingError> {
-        // Fields have no '='; columns may.
-        let (column, field) =
-            text.rsplit_once('=').ok_or_else(|| MappingError::Form { given: text.to_owned() })?;
-        if column.trim().is_empty() || field.trim().is_empty() {
-            return Err(MappingError::Form { given: text.to_owned() });
-        }
-        Ok(Self { column: column.trim().to_owned(), field: field.parse()? })
-    }
-}
-
-/// Refuses mappings that contradict each other.
-pub fn check_mappings(mappings: &[Mapping]) -> Result<(), MappingError> {
-    for (i, mapping) in mappings.iter().enumerate() {
-        let earlier = &mappings[..i];
-        let many = matches!(mapping.field, Field::Genres | Field::Ignore);
-        if earlier.iter().any(|other| other.column == mapping.column) {
-            return Err(MappingError::Twice { what: format!("the column {:?}", mapping.column) });
-        }
-        if !many && earlier.iter().any(|other| other.field == mapping.field) {
-            return Err(MappingError::Twice { what: format!("the field {}", mapping.field) });
-        }
-    }
-    Ok(())
 }
 
 /// What a column gives, and how it is to be read.
@@ -312,93 +197,10 @@ pub fn id_column_names() -> &'static [&'static str] {
     KNOWN.iter().find(|(field, _)| *field == Field::Id).map_or(&[], |(_, names)| names)
 }
 
-fn normalise(name: &str) -> String {
+pub(super) fn normalise(name: &str) -> String {
     name.trim().to_lowercase().replace([' ', '-'], "_")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `columns` and `mappings` separated by spaces give `expected`, "column=field" each.
-    fn check(columns: &str, mappings: &str, expected: &str) {
-        let columns: Vec<String> = columns.split(' ').map(str::to_owned).collect();
-        let mappings: Vec<Mapping> = mappings.split_whitespace().map(|m| m.parse().unwrap()).collect();
-        let plan = ColumnPlan::new(&columns, &mappings);
-        let given: Vec<String> = columns
-            .iter()
-            .zip(plan.targets())
-            .filter_map(|(column, target)| Some(format!("{column}={}", target.as_ref()?.field)))
-            .collect();
-        assert_eq!(given.join(" "), expected, "{columns:?}");
-    }
-
-    #[test]
-    fn the_public_dumps_are_recognised() {
-        check(
-            "id name album album_id artists artist_ids track_number disc_number explicit danceability key year release_date",
-            "",
-            "id=id name=name album=album album_id=album_id artists=artists artist_ids=artist_ids \
-             track_number=track_number disc_number=disc_number explicit=explicit danceability=danceability key=key \
-             year=release_year release_date=release_date",
-        );
-        check(
-            "column_1 track_id artists album_name track_name popularity track_genre",
-            "",
-            "track_id=id artists=artists album_name=album track_name=name popularity=popularity track_genre=genres",
-        );
-        check(
-            "track_id track_name track_artist track_popularity track_album_id track_album_release_date \
-             playlist_genre playlist_subgenre",
-            "",
-            "track_id=id track_name=name track_artist=artists track_popularity=popularity track_album_id=album_id \
-             track_album_release_date=release_date playlist_genre=genres playlist_subgenre=genres",
-        );
-        check(
-            "column_1 artist_name track_name track_id popularity year genre",
-            "",
-            "artist_name=artists track_name=name track_id=id popularity=popularity year=release_year genre=genres",
-        );
-    }
-
-    #[test]
-    fn of_two_columns_for_one_field_the_better_name_wins() {
-        check("id track_id", "", "track_id=id");
-        check("name track_name", "", "track_name=name");
-        check("audio_features.energy energy id", "", "energy=energy id=id");
-        check("uri audio_features.energy", "", "uri=id audio_features.energy=energy");
-        check("genre genres", "", "genre=genres genres=genres");
-    }
-
-    #[test]
-    fn mapped_columns_win_over_names() {
-        check("id other", "other=id", "other=id");
-        check("id loud x", "loud=loudness x=value:brightness", "id=id loud=loudness x=value:brightness");
-        check("id v w", "v=vector w=vector:audio", "id=id v=vector w=vector:audio");
-        check("id energy", "energy=ignore", "id=id");
-        check("Track-ID bad", "", "Track-ID=id");
-    }
-
-    #[test]
-    fn single_artist_columns_keep_their_commas() {
-        for (column, expected) in [("artists", true), ("artist_name", false), ("track_artist", false)] {
-            let plan = ColumnPlan::new(&[column.to_owned()], &[]);
-            assert_eq!(plan.targets()[0].as_ref().unwrap().split_commas, expected, "{column}");
-        }
-    }
-
-    #[test]
-    fn unusable_mappings_say_why() {
-        let error = |text: &str| text.parse::<Mapping>().unwrap_err().to_string();
-        assert!(error("noequals").contains("expected COLUMN=FIELD"));
-        assert!(error("x=enrgy").contains("did you mean \"energy\"?"), "{}", error("x=enrgy"));
-        assert!(error("x=enrgy").contains("danceability"));
-        assert!(error("x=value:").contains("is not a name"));
-        assert!(error("x=value:a b").contains("is not a name"));
-        assert_eq!("a=b=id".parse::<Mapping>().unwrap().column, "a=b");
-        let twice = |texts: [&str; 2]| check_mappings(&texts.map(|t| t.parse().unwrap())).is_err();
-        assert!(twice(["a=id", "b=id"]));
-        assert!(twice(["a=id", "a=name"]));
-        assert!(!twice(["a=genres", "b=genre"]));
-    }
-}
+#[path = "columns_tests.rs"]
+mod tests;

@@ -53,7 +53,9 @@ impl DelimitedReader {
             let line = self.lines.number();
             match read {
                 LineRead::End => return Ok(Next::End),
-                LineRead::TooLong => return Ok(Next::Bad { line, reason: TOO_LONG }),
+                LineRead::TooLong => {
+                    return Ok(Next::Bad { line, reason: TOO_LONG });
+                }
                 LineRead::Line if self.line.trim_ascii().is_empty() => continue,
                 LineRead::Line => {}
             }

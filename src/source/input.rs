@@ -26,6 +26,14 @@ pub(super) fn open(path: &Path) -> Result<Source, SourceError> {
     if metadata.is_dir() {
         return Err(SourceError::Directory { path: path.to_owned() });
     }
+    if !metadata.is_file() {
+        // Files are opened twice: once to settle all columns before anything is written, once to read.
+        return Err(SourceError::Unsupported {
+            path: path.to_owned(),
+            what: "not a regular file",
+            remedy: "write the rows to a file first",
+        });
+    }
     let position = Position::default();
     let magic = read_start(&mut file, 8).map_err(failed)?;
     refuse_unsupported(path, &magic)?;

@@ -4,7 +4,7 @@
 //! input.rs      a file, its compression and format ---> delimited.rs  CSV, TSV   --+
 //!                                                       ndjson.rs     NDJSON     --+--> RawRow
 //!                                                       parquet.rs    Parquet    --+      |
-//! columns.rs    column names and --map -> fields ------------------------------------> row.rs --> Track
+//! columns.rs    column names -> fields (mapping.rs: --map) --------------------------> row.rs --> Track
 //!                                                       parse.rs, list.rs: single values -^
 //! reject.rs     rows and values that were refused, written to a file so that nothing is lost
 //! ```
@@ -15,6 +15,7 @@ mod error;
 mod input;
 mod lines;
 pub mod list;
+pub mod mapping;
 mod ndjson;
 mod parquet;
 pub mod parse;
@@ -109,7 +110,7 @@ impl RawRow<'_> {
 pub struct BadRow {
     /// The line it starts on, counted from 1; for Parquet the number of the row.
     pub line: u64,
-    /// The column at fault, where there is one.
+    /// The field at fault (the column, where it gives no field), if one is.
     pub field: Option<String>,
     /// The offending value.
     pub value: String,

@@ -1,6 +1,7 @@
 //! A row becomes a track.
 
-use super::columns::{ColumnPlan, Field, Mapping, Target};
+use super::columns::{ColumnPlan, Field, Target};
+use super::mapping::Mapping;
 use super::parse::{self, Parsed};
 use super::{BadRow, Cell, RawRow, list};
 use crate::track::{Track, TrackId, value};
@@ -96,7 +97,7 @@ impl RowMapper {
         let cell = at.and_then(|at| row.cells.get(at)).unwrap_or(&Cell::Missing);
         let bad = |reason: String| BadRow {
             line: row.line,
-            field: Some(at.and_then(|at| row.columns.get(at)).map_or("id", String::as_str).to_owned()),
+            field: Some(Field::Id.to_string()),
             value: cell.display(),
             reason,
             row: row.to_json(),

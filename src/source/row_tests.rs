@@ -101,7 +101,7 @@ fn only_the_id_makes_a_row_bad() {
     ] {
         let bad = map_with("track_id~name", &format!("{id}~N"), &[]).unwrap_err();
         assert_eq!((bad.reason.as_str(), bad.line), (reason, 7));
-        assert_eq!((bad.field.as_deref(), bad.value.as_str()), (Some("track_id"), id));
+        assert_eq!((bad.field.as_deref(), bad.value.as_str()), (Some("id"), id));
         assert_eq!(bad.row["name"], "N");
     }
     let bad = map_with("name~year", "N~1999", &[]).unwrap_err();

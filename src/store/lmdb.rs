@@ -8,63 +8,23 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
-use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use heed::types::Bytes;
-use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, WithoutTls};
+use heed::{Database, Env, WithoutTls};
 
+use super::lmdb_env::{
+    FORMAT_VERSION, FORMAT_VERSION_KEY, LmdbOptions, create_databases, failed, open_databases, open_env,
+    sizes,
+};
 use super::record;
 use super::{CatalogueStore, StoreError, UpsertCounts, sort_and_coalesce};
 use crate::track::{Track, TrackId};
 
-/// The catalogue format this program writes, and the newest it reads.
-const FORMAT_VERSION: u32 = 1;
-const FORMAT_VERSION_KEY: &[u8] = b"format_version";
-/// Reader slots: one for every query, build or tool that reads at the same moment, across processes.
-const MAX_READERS: u32 = 512;
 /// The run id follows the version byte of a record.
 const RUN_BYTES: std::ops::Range<usize> = 1..9;
-
-/// How an LMDB catalogue is opened.
-#[derive(Clone, Debug)]
-pub struct LmdbOptions {
-    /// The size the catalogue can grow to, in bytes. Address space is reserved, not memory or disk.
-    pub map_size_bytes: usize,
-}
-
-impl Default for LmdbOptions {
-    fn default() -> Self {
-        Self { map_size_bytes: 64 << 30 }
-    }
-}
-
-impl LmdbOptions {
-    /// The environment variable that sets [`Self::map_size_bytes`] in GiB.
-    pub const MAP_GIB_VARIABLE: &str = "NEARFIELD_LMDB_MAP_GIB";
-
-    /// The defaults, overridden by the process environment.
-    pub fn from_env() -> Result<Self, StoreError> {
-        match std::env::var(Self::MAP_GIB_VARIABLE) {
-            Ok(text) => Self::with_map_gib(&text),
-            Err(_) => Ok(Self::default()),
-        }
-    }
-
-    fn with_map_gib(text: &str) -> Result<Self, StoreError> {
-        match text.trim().parse::<usize>() {
-            Ok(gib) if (1..=64 * 1024).contains(&gib) => Ok(Self { map_size_bytes: gib << 30 }),
-            _ => Err(StoreError::Option {
-                name: Self::MAP_GIB_VARIABLE,
-                value: text.to_owned(),
-                expected: "a whole number of GiB from 1 to 65536".to_owned(),
-            }),
-        }
-    }
-}
 
 /// A catalogue in an LMDB environment. Opening the same path twice in one process gives the same environment.
 #[derive(Clone)]
@@ -260,93 +220,6 @@ fn decode(key: &[u8], bytes: &[u8]) -> Result<Track, StoreError> {
         Ok((track, _run)) => Ok(track),
         Err(source) => Err(StoreError::Record { id: String::from_utf8_lossy(key).into_owned(), source }),
     }
-}
-
-fn open_env(path: &Path, canonical: &Path, options: &LmdbOptions) -> Result<Env<WithoutTls>, StoreError> {
-    // Every page size in use divides 64 KiB, and LMDB wants a multiple of it.
-    let map_size = options.map_size_bytes.next_multiple_of(64 << 10);
-    let mut open_options = EnvOpenOptions::new().read_txn_without_tls();
-    open_options.map_size(map_size).max_dbs(2).max_readers(MAX_READERS);
-    for attempt in 0.. {
-        // SAFETY: the map is only ever changed through LMDB, whose lock file (no flag disables it here) orders the
-        // writers of all processes; no other code of this program writes to `data.mdb`, and `Shared::open` refuses a
-        // file shorter than its last page before any page is read.
-        match unsafe { open_options.open(canonical) } {
-            Ok(env) => return Ok(env),
-            // The last user of this environment is just closing it.
-            Err(heed::Error::EnvAlreadyOpened) if attempt < 3 => {
-                if let Some(closing) = heed::env_closing_event(canonical) {
-                    closing.wait_timeout(Duration::from_secs(2));
-                }
-            }
-            Err(heed::Error::Mdb(MdbError::Invalid | MdbError::VersionMismatch)) => {
-                return Err(StoreError::NotACatalogue {
-                    path: path.to_owned(),
-                    what: "data.mdb is damaged or not an LMDB file".to_owned(),
-                });
-            }
-            Err(source) => return Err(StoreError::Open { path: path.to_owned(), source }),
-        }
-    }
-    unreachable!("the last attempt returns")
-}
-
-type Databases = (Database<'static, Bytes, Bytes>, Database<'static, Bytes, Bytes>);
-
-fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Option<Databases>> {
-    let opened = env.open_databases_and_commit(env.read_txn()?, |opener, rtxn| -> heed::Result<_> {
-        let meta = opener.database_options().types::<Bytes, Bytes>().name("meta").open(rtxn)?;
-        let tracks = opener.database_options().types::<Bytes, Bytes>().name("tracks").open(rtxn)?;
-        Ok(match (meta, tracks) {
-            (Some(meta), Some(tracks)) => CommitOrAbort::Commit((meta, tracks)),
-            _ => CommitOrAbort::Abort(()),
-        })
-    })?;
-    Ok(opened.commit())
-}
-
-fn create_databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
-    let created = env.create_databases_and_commit(env.write_txn()?, |opener, wtxn| -> heed::Result<_> {
-        let meta = opener.database_options().types::<Bytes, Bytes>().name("meta").create(wtxn)?;
-        let tracks = opener.database_options().types::<Bytes, Bytes>().name("tracks").create(wtxn)?;
-        meta.put(wtxn, FORMAT_VERSION_KEY, &FORMAT_VERSION.to_le_bytes())?;
-        Ok(CommitOrAbort::<_, ()>::Commit((meta, tracks)))
-    })?;
-    Ok(created.unwrap_commit())
-}
-
-/// The bytes the data file must have to hold its last page, and the bytes it has.
-fn sizes(env: &Env<WithoutTls>) -> heed::Result<(u64, u64)> {
-    let page_size = u64::from(env.unnamed_database_stat().page_size);
-    let n_pages = env.info().last_page_number as u64 + 1;
-    Ok((n_pages.saturating_mul(page_size), env.real_disk_size()?))
-}
-
-/// Gives an LMDB failure its name.
-fn failed(path: &Path, options: &LmdbOptions, source: heed::Error) -> StoreError {
-    let path = path.to_owned();
-    match &source {
-        heed::Error::Mdb(MdbError::MapFull) => {
-            StoreError::MapFull { path, limit_bytes: options.map_size_bytes as u64 }
-        }
-        heed::Error::Io(error) if is_disk_full(&path, error) => StoreError::DiskFull { path },
-        _ => StoreError::Lmdb { path, source },
-    }
-}
-
-/// LMDB reports a short write on a full disk as EIO, so that one is looked into.
-fn is_disk_full(dir: &Path, error: &io::Error) -> bool {
-    const EIO: i32 = 5;
-    fn full(kind: io::ErrorKind) -> bool {
-        matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-    }
-    let probe = || -> io::Result<()> {
-        let mut file = tempfile::tempfile_in(dir)?;
-        file.write_all(&[0; 1 << 16])?;
-        file.sync_all()
-    };
-    full(error.kind())
-        || (error.raw_os_error() == Some(EIO) && probe().is_err_and(|error| full(error.kind())))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The living catalogue: tracks as they were imported and refreshed, before a build turns them into a snapshot.
 //!
-//! `lmdb.rs` is the embedded store, the default; `record.rs` is how it writes one track; `location.rs` reads the
+//! `lmdb.rs` is the embedded store, the default (its environment: `lmdb_env.rs`); `record.rs` is how it writes one track; `location.rs` reads the
 //! `--store` notation; `error.rs` says what can go wrong.
 
 mod error;
 mod lmdb;
+mod lmdb_env;
 mod location;
 mod record;
 
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use error::StoreError;
-pub use lmdb::{LmdbOptions, LmdbStore};
+pub use lmdb::LmdbStore;
+pub use lmdb_env::LmdbOptions;
 pub use location::StoreLocation;
 
 use crate::track::{Track, TrackId};

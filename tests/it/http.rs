@@ -1,11 +1,13 @@
 //! The API from the outside: what it answers and how it refuses.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::server::{PATIENCE, Server, copied_indexes, copy_directory, generation, nearfield};
+use crate::fixture;
+use crate::server::{PATIENCE, Server};
 
 /// The answer without what differs from one time to the next.
 fn timeless(mut answer: Value) -> Value {
@@ -56,14 +58,14 @@ fn every_engine_answers() {
 fn a_large_answer_begins_as_a_small_one() {
     let server = Server::start();
     let query = |k: usize| json!({"targets": {"energy": 0.5}, "k": k, "engine": "exact", "explain": true});
-    let (small, large) = (server.similar(&query(1000)), server.similar(&query(1500)));
+    let (small, large) = (server.similar(&query(1000)), server.similar(&query(1400)));
     // Only what was made as a whole has a known length.
     assert_eq!((small.header("content-length").is_empty(), large.header("content-length")), (false, ""));
     let (small, large) = (small.ok(), large.ok());
     let results = large["results"].as_array().unwrap();
-    assert_eq!(results.len(), 1500);
+    assert_eq!(results.len(), 1400);
     assert_eq!(results[..1000], small["results"].as_array().unwrap()[..]);
-    assert_eq!(results[1499]["rank"], 1500);
+    assert_eq!(results[1399]["rank"], 1400);
     assert_eq!(large["generation"], small["generation"]);
 }
 
@@ -252,29 +254,26 @@ fn tracks_are_found_by_what_is_typed_of_them() {
 
 #[test]
 fn indexes_lists_damaged_neighbours_too() {
-    let here = tempfile::tempdir().unwrap();
-    let indexes = copied_indexes(here.path());
-    copy_directory(&indexes.join("demo"), &indexes.join("broken"));
-    let manifest =
-        indexes.join("broken").join(generation(&indexes).file_name().unwrap()).join("manifest.json");
-    std::fs::write(manifest, "{").unwrap();
-    let mut command = nearfield(here.path());
-    command.args(["serve", "--name", "demo", "--bind", "127.0.0.1:0"]);
-    let server = Server::of(command);
+    let indexes = fixture::copy();
+    let broken = indexes.path().join("broken");
+    fs::create_dir_all(broken.join("g1")).unwrap();
+    fs::write(broken.join("CURRENT"), "g1\n").unwrap();
+    fs::write(broken.join("g1/manifest.json"), "{").unwrap();
+    let server = Server::serving(indexes.path());
     server.until("/readyz", |answer| answer.status == 200);
     let answer = server.get("/api/v1/indexes").ok();
     let found = answer["indexes"].as_array().unwrap();
     assert_eq!(found.len(), 2);
     assert_eq!((found[0]["name"].as_str(), found[0]["served"].as_bool()), (Some("broken"), Some(false)));
     assert!(found[0]["error"].as_str().unwrap().contains("manifest.json"));
-    let demo = &found[1];
-    assert_eq!((demo["served"].as_bool(), demo["n_items"].as_u64()), (Some(true), Some(2000)));
-    assert_eq!(demo["generation"], answer["serving"]["generation"]);
-    assert_eq!(demo["engines"][2], json!({"name": "forest", "state": "ready"}));
-    assert_eq!(demo["schema"]["features"].as_array().unwrap().len(), 15);
-    assert_eq!(demo["schema"]["profiles"]["dj"]["tempo"], 1.0);
-    assert!(!demo["measured"].as_array().unwrap().is_empty());
-    assert!(demo["files"]["vectors.nf"].as_u64().is_some_and(|bytes| bytes > 0));
+    let live = &found[1];
+    assert_eq!((live["served"].as_bool(), live["n_items"].as_u64()), (Some(true), Some(1500)));
+    assert_eq!(live["generation"], answer["serving"]["generation"]);
+    assert_eq!(live["engines"][2], json!({"name": "forest", "state": "ready"}));
+    assert_eq!(live["schema"]["features"].as_array().unwrap().len(), 15);
+    assert_eq!(live["schema"]["profiles"]["dj"]["tempo"], 1.0);
+    assert!(!live["measured"].as_array().unwrap().is_empty());
+    assert!(live["files"]["vectors.nf"].as_u64().is_some_and(|bytes| bytes > 0));
 }
 
 #[test]
@@ -282,7 +281,7 @@ fn health_and_metrics_are_reported() {
     let server = Server::start();
     assert_eq!(server.get("/healthz").ok(), json!({"status": "ok"}));
     let ready = server.until("/readyz", |answer| answer.status == 200).ok();
-    assert_eq!((ready["status"].as_str(), ready["name"].as_str()), (Some("ready"), Some("demo")));
+    assert_eq!((ready["status"].as_str(), ready["name"].as_str()), (Some("ready"), Some("main")));
     server.similar(&json!({"seeds": [server.ids().remove(0)], "engine": "exact"})).ok();
     let metrics = server.get("/metrics");
     assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
@@ -291,8 +290,8 @@ fn health_and_metrics_are_reported() {
         "nearfield_http_request_duration_seconds_bucket{",
         "nearfield_searches_total{engine=\"exact\",choice=\"fixed\"}",
         "nearfield_search_duration_seconds_count{engine=\"exact\"}",
-        "nearfield_snapshot_info{name=\"demo\",generation=\"",
-        "nearfield_snapshot_items 2000",
+        "nearfield_snapshot_info{name=\"main\",generation=\"",
+        "nearfield_snapshot_items 1500",
         "nearfield_snapshot_damaged 0",
         "nearfield_uptime_seconds ",
     ] {
@@ -333,7 +332,7 @@ fn many_at_once_get_the_same_answers() {
                     // A large answer from the blocking pool in between.
                     if turn % 10 == 0 {
                         let all = server.similar(&json!({"seeds": bodies[which]["seeds"], "k": 3000})).ok();
-                        assert_eq!(all["results"].as_array().unwrap().len(), 1999);
+                        assert_eq!(all["results"].as_array().unwrap().len(), 1499);
                     }
                 }
             });

@@ -3,6 +3,13 @@
 // Tests may unwrap: a panic is how they fail.
 #![allow(clippy::unwrap_used)]
 
+mod cli;
+mod fixture;
+mod golden;
 mod http;
+mod import;
 mod serve;
 mod server;
+mod similar;
+mod snapshot;
+mod support;

@@ -6,8 +6,10 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use serde_json::json;
+use tempfile::TempDir;
 
-use crate::server::{PATIENCE, Server, copied_indexes, generation, indexes, nearfield};
+use crate::fixture;
+use crate::server::{Answer, PATIENCE, Server, generation, nearfield};
 
 /// Runs the binary and expects it to fail with this code and a message that contains all of `expected`.
 fn check_fails(directory: &Path, arguments: &[&str], code: i32, expected: &[&str]) {
@@ -49,8 +51,7 @@ fn wrong_settings_are_refused() {
 fn flags_win_over_environment_over_dot_env_over_file() {
     let here = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(here.path().join(name), text).unwrap();
-    let file =
-        format!("indexes = '{}'\nname = 'demo'\nbind = '127.0.0.1:0'\nmax_k = 5\n", indexes().display());
+    let file = format!("indexes = '{}'\nbind = '127.0.0.1:0'\nmax_k = 5\n", fixture::shared().display());
     write("nearfield.toml", &file);
     let limit = |environment: Option<&str>, flag: Option<&str>| {
         let mut command = nearfield(here.path());
@@ -74,8 +75,8 @@ fn a_token_opens_public_addresses() {
     let here = tempfile::tempdir().unwrap();
     let serve = || {
         let mut command = nearfield(here.path());
-        let indexes = indexes().to_str().unwrap();
-        command.args(["serve", "--indexes", indexes, "--name", "demo", "--bind", "0.0.0.0:0"]);
+        let indexes = fixture::shared().to_str().unwrap();
+        command.args(["serve", "--indexes", indexes, "--bind", "0.0.0.0:0"]);
         command
     };
     let mut with_token = serve();
@@ -132,24 +133,22 @@ fn an_interrupt_ends_an_idle_server() {
     assert_eq!(server.wait().code(), Some(0));
 }
 
-/// Serves a copy of the snapshot with one byte of `file` changed.
-fn serve_damaged(here: &Path, file: &str) -> Server {
-    let indexes = copied_indexes(here);
-    let path = generation(&indexes).join(file);
+/// A copy of the snapshot with one byte of `file` changed.
+fn damaged(file: &str) -> TempDir {
+    let indexes = fixture::copy();
+    let path = generation(indexes.path()).join(file);
     let mut bytes = fs::read(&path).unwrap();
     let last = bytes.len() - 100;
     bytes[last] ^= 0x40;
     fs::write(&path, bytes).unwrap();
-    let mut command = nearfield(here);
-    command.args(["serve", "--name", "demo", "--bind", "127.0.0.1:0"]);
-    Server::of(command)
+    indexes
 }
 
 #[test]
 fn a_damaged_snapshot_is_found_out_in_the_background() {
-    let here = tempfile::tempdir().unwrap();
-    let server = serve_damaged(here.path(), "vectors.nf");
-    let code = |answer: &crate::server::Answer| answer.json()["code"].as_str().map(str::to_owned);
+    let indexes = damaged("vectors.nf");
+    let server = Server::serving(indexes.path());
+    let code = |answer: &Answer| answer.json()["code"].as_str().map(str::to_owned);
     let unready = server.until("/readyz", |answer| code(answer).as_deref() == Some("damaged"));
     unready.refused("damaged", 503, "damaged", "");
     assert_eq!(server.get("/healthz").status, 200);
@@ -159,8 +158,8 @@ fn a_damaged_snapshot_is_found_out_in_the_background() {
 
 #[test]
 fn a_damaged_forest_is_out_of_service_and_the_rest_answers() {
-    let here = tempfile::tempdir().unwrap();
-    let server = serve_damaged(here.path(), "forest.mdb");
+    let indexes = damaged("forest.mdb");
+    let server = Server::serving(indexes.path());
     server.until("/readyz", |answer| {
         answer.json()["reasons"].as_array().is_some_and(|reasons| {
             reasons.iter().any(|reason| reason.as_str().is_some_and(|text| text.contains("failed")))
@@ -170,6 +169,6 @@ fn a_damaged_forest_is_out_of_service_and_the_rest_answers() {
     query("forest").refused("forest", 503, "engine_unusable", "engine");
     query("auto").ok();
     query("hnsw").ok();
-    let indexes = server.get("/api/v1/indexes").ok();
-    assert_eq!(indexes["indexes"][0]["engines"][2], json!({"name": "forest", "state": "unusable"}));
+    let found = server.get("/api/v1/indexes").ok();
+    assert_eq!(found["indexes"][0]["engines"][2], json!({"name": "forest", "state": "unusable"}));
 }

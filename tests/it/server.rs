@@ -1,67 +1,23 @@
-//! A running server, and the snapshot it serves.
+//! A running server.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ureq::Agent;
 
+use crate::fixture;
+
 /// The longest any of these tests waits for something that happens by itself.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A directory with snapshot `demo` of 2,000 made-up tracks, built once for all tests.
-pub fn indexes() -> &'static Path {
-    static INDEXES: OnceLock<PathBuf> = OnceLock::new();
-    INDEXES.get_or_init(|| {
-        let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("served");
-        // Left over from the last run; absent in the first.
-        let _ = fs::remove_dir_all(&work);
-        fs::create_dir_all(&work).unwrap();
-        let mut build = nearfield(&work);
-        build.args([
-            "demo",
-            "--no-serve",
-            "--tracks",
-            "2000",
-            "--store",
-            "lmdb:catalogue",
-            "--indexes",
-            "indexes",
-        ]);
-        let built = build.output().unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        work.join("indexes")
-    })
-}
-
-/// A copy of the snapshot that a test may damage.
-pub fn copied_indexes(to: &Path) -> PathBuf {
-    let copy = to.join("indexes");
-    copy_directory(indexes(), &copy);
-    copy
-}
-
-pub fn copy_directory(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_directory(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-/// The directory of the only generation of snapshot `demo`.
+/// The directory of the only generation of snapshot `main`.
 pub fn generation(indexes: &Path) -> PathBuf {
-    let current = fs::read_to_string(indexes.join("demo/CURRENT")).unwrap();
-    indexes.join("demo").join(current.trim())
+    let current = fs::read_to_string(indexes.join("main/CURRENT")).unwrap();
+    indexes.join("main").join(current.trim())
 }
 
 /// The binary in a working directory, without settings from outside.
@@ -123,11 +79,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves the common snapshot.
+    /// Serves the shared snapshot.
     pub fn start() -> Self {
-        let indexes = indexes();
-        let mut command = nearfield(indexes.parent().unwrap());
-        command.args(["serve", "--name", "demo", "--bind", "127.0.0.1:0"]);
+        Self::serving(fixture::shared())
+    }
+
+    /// Serves snapshot `main` under `indexes`.
+    pub fn serving(indexes: &Path) -> Self {
+        let mut command = nearfield(indexes);
+        command.args(["serve", "--indexes", ".", "--bind", "127.0.0.1:0"]);
         Self::of(command)
     }
 

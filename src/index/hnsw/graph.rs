@@ -41,8 +41,6 @@ pub(crate) fn write_graph(
     let mut file = SectionWriter::create(&directory.join(GRAPH_FILE), FileKind::Graph)?;
     file.section::<u64>(SHAPE)?;
     file.write(&[neighbours.width as u64])?;
-    file.section::<u32>(NEIGHBOURS)?;
-    file.write(&neighbours.ids)?;
     file.section::<u32>(ENTRIES)?;
     file.write(entries)?;
     file.section::<f32>(ENTRY_BLOCKS)?;
@@ -57,6 +55,9 @@ pub(crate) fn write_graph(
         }
         file.write(&block)?;
     }
+    // Last, so that what opening reads lies together at the beginning.
+    file.section::<u32>(NEIGHBOURS)?;
+    file.write(&neighbours.ids)?;
     file.finish()
 }
 

@@ -1,0 +1,122 @@
+//! Kernels and single queries. `cargo bench --bench search`; one thread, made-up tracks.
+
+use std::ops::ControlFlow;
+use std::sync::LazyLock;
+
+use divan::{Bencher, black_box};
+use nearfield::artifact::SnapshotDir;
+use nearfield::build::{BuildOptions, build};
+use nearfield::demo;
+use nearfield::distance::{BLOCK, Isa, Kernels, Query, canonical, stride};
+use nearfield::feature::Schema;
+use nearfield::index::{EngineKind, SearchRequest};
+use nearfield::progress::{CancelToken, Progress};
+use nearfield::query::{SimilarRequest, similar};
+use nearfield::snapshot::Snapshot;
+use nearfield::store::{CatalogueStore, StoreError, UpsertCounts};
+use nearfield::track::{ItemIdx, Track, TrackId};
+
+const N_TRACKS: usize = 20_000;
+
+fn main() {
+    divan::main();
+}
+
+fn vector(n: usize, seed: u32) -> Vec<f32> {
+    // Any values do: the kernels do not branch on them.
+    (0..n as u32).map(|i| ((i * 2_654_435 + seed * 40_503) % 1_000) as f32 / 500.0 - 1.0).collect()
+}
+
+#[divan::bench(args = ["portable", "avx2", "avx512f"], consts = [16, 128])]
+fn score_block<const DIM: usize>(bencher: Bencher, isa: &str) {
+    let Some(kernels) = kernels(isa) else { return };
+    let query = Query::new(&vector(DIM, 1), &vec![1.0; DIM], 0.5);
+    let block = vector(DIM * BLOCK, 2);
+    let mut scores = vec![0.0; BLOCK];
+    bencher.counter(divan::counter::ItemsCount::new(BLOCK)).bench_local(|| {
+        kernels.score_block(black_box(&query), black_box(&block), &mut scores);
+    });
+}
+
+#[divan::bench(args = ["portable", "avx2", "avx512f"], consts = [16, 128])]
+fn score_rows<const DIM: usize>(bencher: Bencher, isa: &str) {
+    let Some(kernels) = kernels(isa) else { return };
+    let query = Query::new(&vector(DIM, 1), &vec![1.0; DIM], 0.5);
+    let rows = vector(1_000 * stride(DIM), 2);
+    let ids: Vec<u32> = (0..32).map(|i| i * 31).collect();
+    let mut scores = Vec::with_capacity(ids.len());
+    bencher.counter(divan::counter::ItemsCount::new(ids.len())).bench_local(|| {
+        scores.clear();
+        kernels.score_rows(black_box(&query), black_box(&rows), black_box(&ids), &mut scores);
+    });
+}
+
+#[divan::bench(consts = [16, 128])]
+fn canonical_score<const DIM: usize>(bencher: Bencher) {
+    let query = Query::new(&vector(DIM, 1), &vec![1.0; DIM], 0.5);
+    let row = vector(DIM, 2);
+    bencher.bench_local(|| canonical(black_box(&query), black_box(&row)));
+}
+
+/// Instruction sets this processor lacks are left out.
+fn kernels(name: &str) -> Option<Kernels> {
+    let isa = Isa::available().into_iter().find(|isa| isa.name() == name)?;
+    Kernels::of(isa)
+}
+
+#[divan::bench(args = ["exact", "hnsw", "forest"])]
+fn engine(bencher: Bencher, name: &str) {
+    let snapshot = &*SNAPSHOT;
+    let engine = snapshot.engine(name.parse().unwrap_or(EngineKind::Exact));
+    let engine = engine.expect("the snapshot has all engines");
+    let dim = snapshot.vectors().dim();
+    let query = Query::new(snapshot.vectors().row(ItemIdx(7)), &vec![1.0; dim], 0.5);
+    let effort = if name == "forest" { 2_000 } else { 64 };
+    let request = SearchRequest { query: &query, k: 10, allowed: None, excluded: &[ItemIdx(7)], effort };
+    bencher.bench_local(|| engine.search(snapshot.vectors(), black_box(&request)));
+}
+
+/// From request to answer, names and explanations included.
+#[divan::bench(args = [false, true])]
+fn request(bencher: Bencher, explain: bool) {
+    let snapshot = &*SNAPSHOT;
+    let seeds = vec![snapshot.items().id(ItemIdx(7)).into_owned()];
+    let request = SimilarRequest { seeds, explain, ..SimilarRequest::default() };
+    bencher.bench_local(|| similar(snapshot, black_box(&request)));
+}
+
+static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let indexes = SnapshotDir::new(directory.path(), "bench").expect("a valid name");
+    let (options, schema) = (BuildOptions::default(), Schema::spotify());
+    build(&Sample, "sample", &indexes, schema, &options, &Progress::hidden(), &CancelToken::new())
+        .expect("the sample builds");
+    let snapshot = Snapshot::open(directory.path(), "bench", None).expect("it was just built");
+    snapshot.forest().expect("all engines").wait().expect("it was just written");
+    // Mapped files outlive their names.
+    snapshot
+});
+
+/// The sample catalogue as a store that is only read.
+struct Sample;
+
+impl CatalogueStore for Sample {
+    fn upsert(&self, _: Vec<Track>, _: u64) -> Result<UpsertCounts, StoreError> {
+        Ok(UpsertCounts::default())
+    }
+
+    fn get(&self, _: &TrackId) -> Result<Option<Track>, StoreError> {
+        Ok(None)
+    }
+
+    fn count(&self) -> Result<u64, StoreError> {
+        Ok(N_TRACKS as u64)
+    }
+
+    fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let mut tracks: Vec<Track> = demo::catalogue(N_TRACKS, 1).collect();
+        tracks.sort_by(|a, b| a.id.cmp(&b.id));
+        let _ = tracks.into_iter().try_for_each(visit);
+        Ok(())
+    }
+}
