@@ -305,6 +305,24 @@ mod tests {
     }
 
     #[test]
+    fn every_key_is_documented() {
+        let everything = "store = ''\nindexes = ''\nname = ''\nlog = ''\nbind = ''\ninsecure = true\nmax_body_bytes = 5000\n\
+            max_k = 5\nworkers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
+        let variables = parse(everything).unwrap().by_variable();
+        assert_eq!(variables.len(), everything.lines().count());
+        let (manual, example) = (include_str!("../docs/configuration.md"), include_str!("../.env.example"));
+        for variable in
+            variables.iter().map(|(variable, _)| *variable).chain([CONFIG_VARIABLE, TOKEN_VARIABLE])
+        {
+            assert!(manual.contains(&format!("`{variable}`")), "{variable} is not in docs/configuration.md");
+            assert!(example.contains(&format!("\n#{variable}=")), "{variable} is not in .env.example");
+        }
+        for key in everything.lines().filter_map(|line| line.split(' ').next()) {
+            assert!(manual.contains(&format!("| `{key}` |")), "{key} is not in docs/configuration.md");
+        }
+    }
+
+    #[test]
     fn a_blank_token_is_none_and_a_token_is_not_printed() {
         assert_eq!(Secret::new(" "), None);
         let secret = Secret::new("hunter2").unwrap();

@@ -63,15 +63,18 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     drop(store);
     eprintln!("{report}");
     print_line(format_args!("built {} made-up tracks in {:.1} s", report.n_items, report.seconds["total"]))?;
-    if args.no_serve {
-        return Ok(());
-    }
-    let listener = serve::listen(&args.server, context)?;
-    serve::serve_snapshot(listener, &snapshot, &args.server, context, |url| {
+    let hint = |url: &str| {
         print_line(format_args!(
             "try: curl -s {url}/api/v1/similar -d '{{\"seeds\": [\"{first}\"], \"weights\": {{\"energy\": 2}}, \"k\": 5, \"explain\": true}}'"
         ))
-    })
+    };
+    if args.no_serve {
+        let (indexes, name) = (snapshot.indexes.display(), &snapshot.name);
+        print_line(format_args!("serve it: nearfield serve --indexes {indexes} --name {name}"))?;
+        return hint(&format!("http://{}", args.server.bind));
+    }
+    let listener = serve::listen(&args.server, context)?;
+    serve::serve_snapshot(listener, &snapshot, &args.server, context, hint)
 }
 
 /// Writes the made-up tracks and returns the id of the most popular one.

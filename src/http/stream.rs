@@ -28,9 +28,12 @@ pub(super) struct AnswerStream(State);
 #[derive(Debug)]
 enum State {
     Idle(Box<Parts>),
-    Making(JoinHandle<(Box<Parts>, Result<Vec<u8>, StreamError>)>),
+    Making(JoinHandle<Made>),
     Ended,
 }
+
+/// A part, and what is left after it.
+type Made = (Box<Parts>, Result<Vec<u8>, StreamError>);
 
 /// What is still to be sent.
 #[derive(Debug)]

@@ -133,6 +133,28 @@ fn an_interrupt_ends_an_idle_server() {
     assert_eq!(server.wait().code(), Some(0));
 }
 
+#[test]
+fn the_demo_serves_what_it_built() {
+    let here = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = taken.local_addr().unwrap().to_string();
+    // Before the build, not after it.
+    check_fails(here.path(), &["demo", "--bind", &busy], 1, &["address already in use"]);
+    assert!(!here.path().join("indexes").exists());
+    let mut command = nearfield(here.path());
+    command.args(["demo", "--tracks", "60", "--bind", "127.0.0.1:0"]);
+    let server = Server::of(command);
+    assert_eq!(
+        server.similar(&json!({"targets": {"energy": 0.5}, "k": 100})).ok()["results"]
+            .as_array()
+            .unwrap()
+            .len(),
+        60
+    );
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+}
+
 /// A copy of the snapshot with one byte of `file` changed.
 fn damaged(file: &str) -> TempDir {
     let indexes = fixture::copy();

@@ -94,12 +94,13 @@ impl Server {
     /// Runs a command that serves, and waits for the line that says where.
     pub fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("no server: {line:?}"));
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.map(Result::unwrap).find(|line| line.starts_with("listening on "));
+        let line = line.unwrap_or_else(|| panic!("the server ended: {:?}", child.wait()));
+        let url = line.strip_prefix("listening on ").unwrap();
         let agent =
             Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        Self { child, url: url.trim().to_owned(), agent: agent.new_agent() }
+        Self { child, url: url.to_owned(), agent: agent.new_agent() }
     }
 
     /// `127.0.0.1:PORT`
