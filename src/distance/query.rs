@@ -86,7 +86,7 @@ impl Query {
     /// term rounded at most twice, so its error is below `(D + 3) u` of the sum of magnitudes. By Cauchy-Schwarz that
     /// sum is at most the product of the norms, so the product adds `(D + 3) u` to the score, the squared norm under
     /// its root half of that, and root, division and the query's norm add at most `4 u`. The factor 2 covers second
-    /// order; [`TINY`] keeps underflow out.
+    /// order; the floor under squared norms keeps underflow out.
     pub fn f32_error(&self) -> Option<f32> {
         let bounded = self.norm_squared >= f64::from(TINY);
         bounded.then_some(2.0 * (1.5 * (self.n_active() as f32 + 3.0) + 4.0) / (1_u32 << 24) as f32)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,6 +106,23 @@ def parse_flag(text: str | None) -> int:
 def split_list(text: str | None, separator: str) -> list[str]:
     """The non-empty parts, without duplicates, in order of first appearance."""
     return list(dict.fromkeys(part for part in map(str.strip, (text or "").split(separator)) if part))
+
+
+_COMMA_NAMES = re.compile(
+    r"(?:^|(?<=,))\s*(Tyler, The Creator|Earth, Wind & Fire|Crosby, Stills, Nash & Young|Crosby, Stills & Nash"
+    r"|Emerson, Lake & Palmer|Peter, Paul and Mary|Blood, Sweat & Tears|nothing,nowhere\.)(?=,|$)"
+)
+_NO_SEPARATOR = re.compile(r",(?=\s*(?:[JS]r\.?\s*(?:,|$)|the ))|(?<=[0-9]),(?=[0-9])")
+
+
+def split_artists(text: str | None) -> list[str]:
+    """Names separated by `;`, else by commas with the exceptions that docs/import.md lists."""
+    text = text or ""
+    if ";" in text or "," not in text:
+        return split_list(text, ";")
+    text = _COMMA_NAMES.sub(lambda match: match.group(0).replace(",", "\0"), text)
+    text = _NO_SEPARATOR.sub("\0", text)
+    return [part.replace("\0", ",") for part in split_list(text, ",")]
 
 
 def clean_values(values: list[float]) -> list[float]:
@@ -237,7 +255,7 @@ def load_catalogue(path: str | Path) -> Catalogue:
             if not track_id:
                 continue
             values = clean_values([parse_number(row[i]) for i in columns])
-            artists = split_list(row[at_artists], ";") if at_artists is not None else []
+            artists = split_artists(row[at_artists]) if at_artists is not None else []
             genres = split_list(row[at_genre], "|") if at_genre is not None else []
             explicit = parse_flag(row[at_explicit]) if at_explicit is not None else -1
             older = rows.get(track_id)

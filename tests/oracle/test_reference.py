@@ -344,5 +344,19 @@ class MadeCatalogue(unittest.TestCase):
         self.assertTrue(any(not row["id"].isascii() for row in rows))
 
 
+class Artists(unittest.TestCase):
+    def test_names_are_separated_by_semicolons_else_by_commas(self):
+        for text, expected in [
+            ("A;B, C", ["A", "B, C"]),
+            ("A, B", ["A", "B"]),
+            ("10,000 Maniacs, Sammy Davis, Jr., B", ["10,000 Maniacs", "Sammy Davis, Jr.", "B"]),
+            ("Earth, Wind & Fire, B", ["Earth, Wind & Fire", "B"]),
+            ("A, the Band", ["A, the Band"]),
+            ("", []),
+            (None, []),
+        ]:
+            self.assertEqual(ref.split_artists(text), expected, text)
+
+
 if __name__ == "__main__":
     unittest.main()
