@@ -1,8 +1,8 @@
 //! Recall against latency as SVG.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::artifact::Measurement;
@@ -15,41 +15,85 @@ pub struct PlotError {
     problem: String,
 }
 
-/// Writes `measurements` as an SVG: a line for each engine and weight family, mean latency (logarithmic) against
-/// recall.
+/// Engines in the order of the legend, with colours that can be told apart in print and by the colour-blind (after
+/// Okabe and Ito).
+const ENGINES: [(&str, RGBColor); 4] = [
+    ("exact", RGBColor(90, 90, 90)),
+    ("hnsw", RGBColor(0, 114, 178)),
+    ("forest", RGBColor(213, 94, 0)),
+    ("auto", RGBColor(0, 158, 115)),
+];
+
+const PANEL: (u32, u32) = (520, 340);
+
+/// Writes `measurements` as an SVG: a panel for each weight family, a line for each engine, median latency
+/// (logarithmic) against recall.
 pub fn plot(path: &Path, title: &str, measurements: &[Measurement]) -> Result<(), PlotError> {
     draw(path, title, measurements)
         .map_err(|error| PlotError { path: path.display().to_string(), problem: error.to_string() })
 }
 
-type Series = BTreeMap<(String, String), Vec<(f64, f64)>>;
+type Failed = Box<dyn std::error::Error>;
 
-fn draw(path: &Path, title: &str, measurements: &[Measurement]) -> Result<(), Box<dyn std::error::Error>> {
-    let mut series = Series::new();
+fn draw(path: &Path, title: &str, measurements: &[Measurement]) -> Result<(), Failed> {
+    let mut families: Vec<&str> = Vec::new();
     for row in measurements {
-        let line = series.entry((row.engine.clone(), row.weights.clone())).or_default();
-        line.push((row.mean_us.max(0.1), row.recall));
+        if !families.contains(&row.weights.as_str()) {
+            families.push(&row.weights);
+        }
     }
-    let points = || series.values().flatten();
-    let fastest = points().map(|point| point.0).fold(f64::INFINITY, f64::min);
-    let slowest = points().map(|point| point.0).fold(1.0, f64::max);
-    let lowest = points().map(|point| point.1).fold(1.0, f64::min);
-    let root = SVGBackend::new(path, (960, 600)).into_drawing_area();
+    let n_columns = families.len().clamp(1, 2);
+    let n_rows = families.len().div_ceil(n_columns).max(1);
+    let size = (PANEL.0 * n_columns as u32, PANEL.1 * n_rows as u32 + 40);
+    let root = SVGBackend::new(path, size).into_drawing_area();
     root.fill(&WHITE)?;
-    let bottom = (lowest - 0.02).clamp(0.0, 0.98);
-    let mut chart = ChartBuilder::on(&root)
-        .caption(title, ("sans-serif", 20))
-        .margin(16)
-        .x_label_area_size(44)
-        .y_label_area_size(60)
-        .build_cartesian_2d((fastest.min(slowest) * 0.8..slowest * 1.25).log_scale(), bottom..1.005)?;
-    chart.configure_mesh().x_desc("mean latency, microseconds").y_desc("recall@k").draw()?;
-    for (number, ((engine, weights), mut line)) in series.into_iter().enumerate() {
+    let body = root.titled(title, ("sans-serif", 20))?;
+    // All panels share their axes, so that they can be compared.
+    let latencies = || measurements.iter().map(|row| row.p50_us.max(0.1));
+    let fastest = latencies().fold(f64::INFINITY, f64::min).min(1e9);
+    let slowest = latencies().fold(1.0, f64::max);
+    let lowest = measurements.iter().map(|row| row.recall).fold(1.0, f64::min);
+    let axes = (fastest * 0.8..slowest * 1.25, (lowest - 0.02).clamp(0.0, 0.98)..1.01);
+    for (panel, family) in body.split_evenly((n_rows, n_columns)).iter().zip(&families) {
+        let rows: Vec<&Measurement> = measurements.iter().filter(|row| row.weights == *family).collect();
+        draw_panel(panel, family, &axes, &rows)?;
+    }
+    root.present()?;
+    Ok(())
+}
+
+fn draw_panel(
+    panel: &DrawingArea<SVGBackend<'_>, Shift>,
+    family: &str,
+    axes: &(std::ops::Range<f64>, std::ops::Range<f64>),
+    rows: &[&Measurement],
+) -> Result<(), Failed> {
+    let mut chart = ChartBuilder::on(panel)
+        .caption(format!("{family} weights"), ("sans-serif", 15))
+        .margin(10)
+        .x_label_area_size(36)
+        .y_label_area_size(48)
+        .build_cartesian_2d(axes.0.clone().log_scale(), axes.1.clone())?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .x_label_formatter(&|us| format!("{us:.0}"))
+        .x_desc("median latency, microseconds (one thread)")
+        .y_desc("recall@k")
+        .draw()?;
+    for (engine, colour) in ENGINES {
+        let mut line: Vec<(f64, f64)> = rows
+            .iter()
+            .filter(|row| row.engine == engine)
+            .map(|row| (row.p50_us.max(0.1), row.recall))
+            .collect();
+        if line.is_empty() {
+            continue;
+        }
         line.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let colour = Palette99::pick(number).to_rgba();
         chart
             .draw_series(LineSeries::new(line.clone(), colour.stroke_width(2)))?
-            .label(format!("{engine}, {weights}"))
+            .label(engine)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
         chart.draw_series(line.into_iter().map(|point| Circle::new(point, 3, colour.filled())))?;
     }
@@ -59,6 +103,5 @@ fn draw(path: &Path, title: &str, measurements: &[Measurement]) -> Result<(), Bo
         .background_style(WHITE.mix(0.85))
         .border_style(BLACK.mix(0.3))
         .draw()?;
-    root.present()?;
     Ok(())
 }

@@ -87,7 +87,7 @@ fn eval_prints_json_and_draws() {
         assert!(of("hnsw")["p999_us"].as_f64() >= of("hnsw")["p50_us"].as_f64());
     }
     let svg = fs::read_to_string(workplace.path().join("plot.svg")).unwrap();
-    assert!(svg.contains("<svg") && svg.contains("forest, uniform"));
+    assert!(svg.contains("<svg") && svg.contains("sparse weights") && svg.contains("forest"));
     let args = ["eval", "--name", "demo", "--weights", "loud"];
     workplace.check_fails(&args, 2, &["loud", "uniform", "playlist"]);
     workplace.check_fails(&["eval", "--name", "demo", "--engines", "annoy"], 2, &["annoy", "hnsw"]);
