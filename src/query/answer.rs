@@ -77,27 +77,29 @@ pub struct TrackView {
     /// Genre tags.
     pub genres: Vec<String>,
     /// 0..100
-    pub popularity: Option<f64>,
+    pub popularity: Option<i64>,
     /// Whether the lyrics are marked explicit.
     pub explicit: Option<bool>,
     /// Milliseconds.
-    pub duration_ms: Option<f64>,
+    pub duration_ms: Option<i64>,
 }
 
 impl TrackView {
     /// What is shown of `item`.
     pub fn of(snapshot: &Snapshot, item: ItemIdx) -> Result<Self, QueryError> {
         let record = snapshot.items().record(item)?;
+        // Whole numbers by nature; the raw values are in `GET /tracks/{id}`.
+        let whole = |name| snapshot.raw(name, item).map(|value| value.round() as i64);
         Ok(Self {
             name: record.name,
             artists: record.artists,
             album: record.album,
-            year: snapshot.raw(value::RELEASE_YEAR, item).map(|year| year as i64),
+            year: whole(value::RELEASE_YEAR),
             release_date: record.release_date,
             genres: record.genres,
-            popularity: snapshot.raw(value::POPULARITY, item),
+            popularity: whole(value::POPULARITY),
             explicit: snapshot.items().explicit(item),
-            duration_ms: snapshot.raw(value::DURATION_MS, item),
+            duration_ms: whole(value::DURATION_MS),
         })
     }
 }
