@@ -39,6 +39,7 @@ impl Snapshot {
     /// Opens the generation in `directory`.
     pub fn open_directory(directory: &Path) -> Result<Self, ArtifactError> {
         let manifest = Manifest::read(directory)?;
+        manifest.check_place(directory)?;
         let n_items = manifest.n_items as usize;
         let dim = manifest.dim as usize;
         let schema = &manifest.fitted.schema;

@@ -93,12 +93,16 @@ impl TrackId {
     /// Validates `text` as a track id. `spotify:track:ID` and `https://open.spotify.com/track/ID` give `ID`;
     /// surrounding white space is dropped.
     pub fn parse(text: &str) -> Result<Self, InvalidTrackId> {
-        let text = text.trim();
-        let text = text.strip_prefix("spotify:track:").unwrap_or(text);
-        let text = match text.strip_prefix("https://open.spotify.com/track/") {
-            Some(rest) => rest.split(['?', '#']).next().unwrap_or(rest),
-            None => text,
-        };
+        let mut text = text.trim();
+        // Until nothing is left to unwrap, so that parsing an id gives that id.
+        while let Some(rest) = unwrap_uri(text) {
+            text = rest.trim();
+        }
+        Self::from_plain(text)
+    }
+
+    /// Validates `text` as a track id without unwrapping URIs.
+    fn from_plain(text: &str) -> Result<Self, InvalidTrackId> {
         if text.is_empty() {
             return Err(InvalidTrackId::Empty);
         }
@@ -115,6 +119,21 @@ impl TrackId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What a track's URI or link is wrapped around.
+fn unwrap_uri(text: &str) -> Option<&str> {
+    if let Some(id) = text.strip_prefix("spotify:track:") {
+        return Some(id);
+    }
+    let path = text.strip_prefix("https://open.spotify.com/")?;
+    // Links may name a language: /intl-de/track/ID.
+    let path = match path.split_once('/') {
+        Some((language, rest)) if language.starts_with("intl-") => rest,
+        _ => path,
+    };
+    let id = path.strip_prefix("track/")?;
+    id.split(['?', '#']).next()
 }
 
 impl TryFrom<String> for TrackId {
@@ -259,8 +278,19 @@ mod tests {
             " 4qPNDBW1i3p13qLCt0Ki3A\n",
             "spotify:track:4qPNDBW1i3p13qLCt0Ki3A",
             "https://open.spotify.com/track/4qPNDBW1i3p13qLCt0Ki3A?si=1",
+            "https://open.spotify.com/intl-de/track/4qPNDBW1i3p13qLCt0Ki3A",
+            "spotify:track:spotify:track:4qPNDBW1i3p13qLCt0Ki3A",
         ] {
             assert_eq!(TrackId::parse(text).map(String::from), Ok("4qPNDBW1i3p13qLCt0Ki3A".to_owned()));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn parsing_an_id_gives_that_id(text in "(spotify:track:|https://open.spotify.com/|intl-de/|track/| |[?#a-z]){0,8}") {
+            if let Ok(id) = TrackId::parse(&text) {
+                proptest::prop_assert_eq!(TrackId::parse(id.as_str()), Ok(id));
+            }
         }
     }
 

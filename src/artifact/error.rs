@@ -49,7 +49,9 @@ pub enum ArtifactError {
         indexes: PathBuf,
     },
     /// There is no such generation.
-    #[error("snapshot `{name}` has no generation `{generation}`")]
+    #[error(
+        "snapshot `{name}` has no generation `{generation}`: `nearfield rollback` goes back to one that is there, `nearfield build` makes a new one"
+    )]
     NoGeneration {
         /// The snapshot's name.
         name: String,
@@ -73,10 +75,14 @@ pub enum ArtifactError {
         path: PathBuf,
     },
     /// Nothing to go back to.
-    #[error("snapshot `{name}` has no earlier generation to roll back to")]
+    #[error(
+        "snapshot `{name}` has no earlier generation to roll back to{problem}; build again with `nearfield build`"
+    )]
     NoParent {
         /// The snapshot's name.
         name: String,
+        /// What is wrong with those there are, or nothing.
+        problem: String,
     },
     /// Numbers are stored little-endian and used in place.
     #[error("snapshots can only be used on little-endian processors")]

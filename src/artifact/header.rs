@@ -100,12 +100,16 @@ impl Head {
         if *sum.as_bytes() != file[FIXED_BYTES..HEADER_BYTES] {
             return damaged("header", "a matching checksum".into(), "another one".into());
         }
+        let n_sections = read_u32(file, 16) as usize;
+        if n_sections > MAX_SECTIONS {
+            return damaged("number of sections", format!("at most {MAX_SECTIONS}"), n_sections.to_string());
+        }
         let head = Self {
             kind: read_u32(file, 12),
             file_bytes: read_u64(file, 24),
             entries: file[HEADER_BYTES..HEAD_BYTES]
                 .chunks_exact(ENTRY_BYTES)
-                .take(read_u32(file, 16) as usize)
+                .take(n_sections)
                 .map(|bytes| Entry {
                     id: read_u32(bytes, 0),
                     element_bytes: read_u32(bytes, 4),

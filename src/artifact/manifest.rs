@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::error::ArtifactError;
 use super::header::{FORMAT_VERSION, OLDEST_FORMAT_VERSION};
+use super::publish::STAGING_PREFIX;
 use crate::feature::FittedSchema;
 
 /// The manifest's file name.
@@ -136,6 +137,9 @@ pub struct Measurement {
 pub struct Calibration {
     /// Cost of the exact scan.
     pub exact: ExactCost,
+    /// 99 % of the queries measured were no farther from the centre (`sum w q^2 / sum w`): what is said of the graph
+    /// does not hold beyond.
+    pub max_eccentricity: f64,
     /// Recall and cost of the graph, by how far the weights are from the build metric, ascending.
     pub graph: Vec<CalibrationBucket>,
     /// The same of the forest.
@@ -234,6 +238,17 @@ impl Manifest {
             return Err(damaged("files", "plain file names", name.clone()));
         }
         Ok(())
+    }
+
+    /// Checks that the manifest belongs to the directory it lies in (or to the staging directory of its build).
+    pub fn check_place(&self, directory: &Path) -> Result<(), ArtifactError> {
+        let place = directory.file_name().unwrap_or_default().to_string_lossy();
+        let place = place.strip_prefix(STAGING_PREFIX).unwrap_or(&place);
+        if place == self.generation {
+            return Ok(());
+        }
+        let path = directory.join(MANIFEST_FILE);
+        Err(ArtifactError::damaged(&path, "generation", place, &self.generation))
     }
 
     /// Writes `manifest.json` into `directory` and waits until the disk has it.

@@ -33,7 +33,7 @@ pub use manifest::{
     BuildParameters, Calibration, CalibrationBucket, EffortPoint, ExactCost, FileEntry, MANIFEST_FILE,
     Manifest, Measurement, Provenance,
 };
-pub use publish::{CURRENT_FILE, SnapshotDir, Staging};
+pub use publish::{CURRENT_FILE, Published, SnapshotDir, Staging};
 pub use reader::{Section, SectionFile, read_checked};
 pub use writer::SectionWriter;
 

@@ -14,7 +14,7 @@ use super::manifest::{FileEntry, MANIFEST_FILE, Manifest};
 /// The file that names the live generation.
 pub const CURRENT_FILE: &str = "CURRENT";
 const LOCK_FILE: &str = ".lock";
-const STAGING_PREFIX: &str = ".staging-";
+pub(super) const STAGING_PREFIX: &str = ".staging-";
 
 /// The directory of one snapshot: its generations and which of them is live.
 #[derive(Clone, Debug)]
@@ -33,6 +33,15 @@ pub struct Staging {
     published: bool,
     /// Held until the end, so that builds of one snapshot come one after another.
     _lock: File,
+}
+
+/// A generation that is live now.
+#[derive(Debug)]
+pub struct Published {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Old generations that were removed, or why that failed.
+    pub removed: Result<Vec<String>, ArtifactError>,
 }
 
 impl SnapshotDir {
@@ -121,31 +130,54 @@ impl SnapshotDir {
         fs::create_dir_all(&self.path).map_err(ArtifactError::io("create", &self.path))?;
         let lock = self.lock()?;
         self.remove_leftovers()?;
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ").to_string();
-        // Generations sort by age, even after the clock was set back.
-        let generation = match self.generations()?.pop() {
-            Some(newest) if newest >= now => format!("{newest}-1"),
-            _ => now,
-        };
+        let generation = next_name(self.generations()?.last(), jiff::Timestamp::now());
+        check_name("generation", &generation)?;
         let path = self.path.join(format!("{STAGING_PREFIX}{generation}"));
         fs::create_dir(&path).map_err(ArtifactError::io("create", &path))?;
         Ok(Staging { snapshot: self.clone(), generation, path, published: false, _lock: lock })
     }
 
-    /// Makes the parent of the live generation live again and returns its name.
-    pub fn roll_back(&self) -> Result<String, ArtifactError> {
-        let live = self.resolve(None)?;
+    /// Makes an earlier generation live again and returns its name: the one asked for, else the live one's parent. Where
+    /// the live manifest is damaged, or its parent is gone or damaged, the newest older generation that is whole.
+    pub fn roll_back(&self, to: Option<&str>) -> Result<String, ArtifactError> {
+        let missing = || ArtifactError::NoSnapshot { name: self.name.clone(), indexes: self.indexes.clone() };
+        if !self.path.is_dir() {
+            return Err(missing());
+        }
         let _lock = self.lock()?;
-        let no_parent = || ArtifactError::NoParent { name: self.name.clone() };
-        let parent = Manifest::read(&live)?.parent.ok_or_else(no_parent)?;
-        let path = self.resolve(Some(&parent)).map_err(|_| no_parent())?;
-        Manifest::read(&path)?.verify_files(&path, |_| {})?;
-        self.set_current(&parent)?;
-        Ok(parent)
+        if let Some(generation) = to {
+            self.check_whole(generation)?;
+            self.set_current(generation)?;
+            return Ok(generation.to_owned());
+        }
+        let live = self.current()?.ok_or_else(missing)?;
+        let parent = Manifest::read(&self.path.join(&live)).ok().and_then(|manifest| manifest.parent);
+        let older = self.generations()?.into_iter().rev().filter(|generation| *generation < live);
+        let mut damaged = None;
+        for generation in parent.into_iter().chain(older) {
+            match self.check_whole(&generation) {
+                Ok(()) => {
+                    self.set_current(&generation)?;
+                    return Ok(generation);
+                }
+                Err(error) => damaged = damaged.or(Some(error)),
+            }
+        }
+        Err(ArtifactError::NoParent {
+            name: self.name.clone(),
+            problem: damaged.map(|error| format!(" ({error})")).unwrap_or_default(),
+        })
     }
 
-    /// Removes the oldest generations until `keep` are left; the live one and its parent always stay.
-    pub fn prune(&self, keep: usize) -> Result<Vec<String>, ArtifactError> {
+    /// Whether a generation can go live: its manifest is sound and every file has its checksum.
+    fn check_whole(&self, generation: &str) -> Result<(), ArtifactError> {
+        let path = self.resolve(Some(generation))?;
+        Manifest::read(&path)?.verify_files(&path, |_| {})
+    }
+
+    /// Removes the oldest generations until `keep` are left; the live one and its parent always stay. The caller holds
+    /// the lock.
+    fn prune(&self, keep: usize) -> Result<Vec<String>, ArtifactError> {
         let Some(current) = self.current()? else { return Ok(Vec::new()) };
         let parent = Manifest::read(&self.resolve(None)?)?.parent;
         let generations = self.generations()?;
@@ -158,11 +190,12 @@ impl SnapshotDir {
             if generation == current || Some(&generation) == parent.as_ref() {
                 continue;
             }
+            // Under the name of a leftover it is no generation any more, and what is interrupted here is finished by
+            // the next build.
             let path = self.path.join(&generation);
-            // Without its manifest it is no generation any more, even if removing the rest is interrupted.
-            let manifest = path.join(MANIFEST_FILE);
-            fs::remove_file(&manifest).map_err(ArtifactError::io("remove", &manifest))?;
-            fs::remove_dir_all(&path).map_err(ArtifactError::io("remove", &path))?;
+            let doomed = self.path.join(format!("{STAGING_PREFIX}removed-{generation}"));
+            fs::rename(&path, &doomed).map_err(ArtifactError::io("rename", &path))?;
+            fs::remove_dir_all(&doomed).map_err(ArtifactError::io("remove", &doomed))?;
             removed.push(generation);
             surplus -= 1;
         }
@@ -180,23 +213,24 @@ impl SnapshotDir {
         }
     }
 
-    /// Staging directories, half-removed generations and a `CURRENT` that was never renamed into place.
+    /// Removes what builds left that were killed: staging directories, generations half-way out, a `CURRENT` that was
+    /// never renamed into place. All of them bear our prefix; nothing else is touched.
     fn remove_leftovers(&self) -> Result<(), ArtifactError> {
         for entry in fs::read_dir(&self.path).map_err(ArtifactError::io("list", &self.path))? {
-            let path = entry.map_err(ArtifactError::io("list", &self.path))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let half_removed = check_name("generation", &name).is_ok() && !path.join(MANIFEST_FILE).exists();
-            let staged = name.starts_with(STAGING_PREFIX);
-            if path.is_dir() && (staged || half_removed) {
-                fs::remove_dir_all(&path).map_err(ArtifactError::io("remove", &path))?;
-            } else if staged {
-                fs::remove_file(&path).map_err(ArtifactError::io("remove", &path))?;
+            let entry = entry.map_err(ArtifactError::io("list", &self.path))?;
+            let path = entry.path();
+            if !entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX) {
+                continue;
             }
+            let kind = entry.file_type().map_err(ArtifactError::io("inspect", &path))?;
+            let removed = if kind.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(ArtifactError::io("remove", &path))?;
         }
         Ok(())
     }
 
     fn set_current(&self, generation: &str) -> Result<(), ArtifactError> {
+        check_name("generation", generation)?;
         let path = self.path.join(CURRENT_FILE);
         let staged = self.path.join(format!("{STAGING_PREFIX}{CURRENT_FILE}"));
         let mut file = File::create(&staged).map_err(ArtifactError::io("create", &staged))?;
@@ -231,8 +265,9 @@ impl Staging {
         Ok(files)
     }
 
-    /// Makes the generation live. Its manifest must be written and its gates passed. Returns its directory.
-    pub fn publish(mut self) -> Result<PathBuf, ArtifactError> {
+    /// Makes the generation live, then removes old ones until `keep` are left. Its manifest must be written and its
+    /// gates passed. A failure to remove is reported beside the success: the generation is live all the same.
+    pub fn publish(mut self, keep: usize) -> Result<Published, ArtifactError> {
         for entry in fs::read_dir(&self.path).map_err(ArtifactError::io("list", &self.path))? {
             let path = entry.map_err(ArtifactError::io("list", &self.path))?.path();
             let synced = File::open(&path).and_then(|file| file.sync_all());
@@ -247,7 +282,7 @@ impl Staging {
         // point to it, so it must stay.
         self.published = true;
         self.snapshot.set_current(&self.generation)?;
-        Ok(target)
+        Ok(Published { directory: target, removed: self.snapshot.prune(keep) })
     }
 }
 
@@ -257,6 +292,24 @@ impl Drop for Staging {
             // Best effort: the next build removes what stays.
             let _ = fs::remove_dir_all(&self.path);
         }
+    }
+}
+
+/// The name of a generation built at `now`: the time to the millisecond, but always behind `newest`, so that
+/// generations sort by age even after the clock was set back.
+fn next_name(newest: Option<&String>, now: jiff::Timestamp) -> String {
+    const FORMAT: &str = "%Y%m%dT%H%M%S%3fZ";
+    let name = now.strftime(FORMAT).to_string();
+    let Some(newest) = newest.filter(|newest| **newest >= name) else { return name };
+    let parsed = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S", newest.get(..15).unwrap_or_default());
+    let millis: i64 = newest.get(15..18).and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    let later = parsed
+        .and_then(|time| jiff::tz::TimeZone::UTC.to_timestamp(time))
+        .and_then(|time| time.checked_add(jiff::SignedDuration::from_millis(millis + 1)));
+    match later {
+        Ok(later) => later.strftime(FORMAT).to_string(),
+        // Not a name of ours: it was put there by hand.
+        Err(_) => format!("{}-1", newest.get(..48).unwrap_or(newest)),
     }
 }
 
@@ -271,5 +324,23 @@ fn check_name(what: &'static str, name: &str) -> Result<(), ArtifactError> {
         Ok(())
     } else {
         Err(ArtifactError::Name { what, name: name.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_sort_by_age_whatever_the_clock_does() {
+        let now: jiff::Timestamp = "2026-11-24T13:56:27.123Z".parse().unwrap();
+        let check = |newest: Option<&str>, expected: &str| {
+            assert_eq!(next_name(newest.map(str::to_owned).as_ref(), now), expected);
+        };
+        check(None, "20261124T135627123Z");
+        check(Some("20261124T135627122Z"), "20261124T135627123Z");
+        check(Some("20261124T135627123Z"), "20261124T135627124Z");
+        check(Some("20991231T235959999Z"), "21000101T000000000Z");
+        check(Some("restored"), "restored-1");
     }
 }

@@ -12,7 +12,7 @@ use super::error::BuildError;
 use super::options::BuildOptions;
 
 /// What builds the graph.
-pub(super) const GRAPH_BUILDER: &str = "hnsw_rs";
+pub(super) const GRAPH_BUILDER: HnswRs = HnswRs;
 
 pub(super) fn exact(directory: &Path, vectors: &VectorsBuilder, dim: usize) -> Result<(), BuildError> {
     Ok(write_exact(directory, vectors.rows(), dim)?)
@@ -28,9 +28,7 @@ pub(super) fn graph(
 ) -> Result<RepairReport, BuildError> {
     let metric = BuildMetric::of_build_weights(schema);
     let points = metric.points(vectors.rows());
-    let builder = HnswRs;
-    debug_assert_eq!(builder.name(), GRAPH_BUILDER);
-    let mut neighbours = builder.build(&points, metric.stride(), options.graph, progress, cancel)?;
+    let mut neighbours = GRAPH_BUILDER.build(&points, metric.stride(), options.graph, progress, cancel)?;
     drop(points);
     let mut entries = sample_entries(neighbours.n_items(), options.seed);
     let report = repair(&mut neighbours, &mut entries);

@@ -80,6 +80,14 @@ pub enum BuildError {
     /// Measuring failed.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// The scan is not exact: a fault of nearfield or of this machine.
+    #[error(
+        "not published: under {weights} weights the exact scan differs from scoring every track; please report this"
+    )]
+    Scan {
+        /// The weights.
+        weights: String,
+    },
     /// Not good enough to go live.
     #[error(
         "not published: {engine} reaches recall {recall:.4} under {weights} weights, the floor is {floor}; raise --m or --ef-construction, or lower --min-recall"

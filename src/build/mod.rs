@@ -23,9 +23,10 @@ use std::time::Instant;
 use crate::artifact::{
     BuildParameters, Calibration, FORMAT_VERSION, Manifest, Measurement, Provenance, SnapshotDir, Staging,
 };
-use crate::eval::{Family, QuerySet, calibrate, measure};
+use crate::eval::{Family, QuerySet, calibrate, find_scan_error, measure};
 use crate::feature::Schema;
 use crate::index::EngineKind;
+use crate::index::hnsw::GraphBuilder;
 use crate::progress::{CancelToken, Progress};
 use crate::query::EngineChoice;
 use crate::snapshot::Snapshot;
@@ -68,11 +69,14 @@ pub fn build(
     };
     let manifest = pool.install(|| run.write(store, store_name, schema))?;
     run.gate(&manifest)?;
-    let Run { clock, notes, .. } = run;
+    let Run { clock, mut notes, .. } = run;
     cancel.check()?;
-    let directory = staging.publish()?;
-    let removed = snapshot.prune(options.keep)?;
-    Ok(BuildReport::new(&manifest, directory, clock.seconds(), notes, removed))
+    let published = staging.publish(options.keep)?;
+    let removed = published.removed.unwrap_or_else(|error| {
+        notes.push(format!("old generations could not be removed: {error}"));
+        Vec::new()
+    });
+    Ok(BuildReport::new(&manifest, published.directory, clock.seconds(), notes, removed))
 }
 
 /// Seconds by phase.
@@ -192,7 +196,7 @@ impl Run<'_> {
     fn parameters(&self) -> BuildParameters {
         BuildParameters {
             engines: self.options.engines.iter().map(|kind| kind.name().to_owned()).collect(),
-            graph_builder: engines::GRAPH_BUILDER.to_owned(),
+            graph_builder: engines::GRAPH_BUILDER.name().to_owned(),
             m: self.options.graph.m as u64,
             ef_construction: self.options.graph.ef_construction as u64,
             trees: self.options.trees as u64,
@@ -231,9 +235,11 @@ impl Run<'_> {
         let bytes: u64 = manifest.files.values().map(|entry| entry.bytes).sum();
         let phase = self.progress.bytes("verification", bytes);
         snapshot.verify(|bytes| phase.advance(bytes))?;
+        if let Some(weights) = find_scan_error(&snapshot, self.options.seed)? {
+            return Err(BuildError::Scan { weights });
+        }
         for row in &manifest.measured {
             let floor = match row.engine.as_str() {
-                "exact" => 1.0,
                 "hnsw" if row.weights == "uniform" => self.options.min_recall,
                 "auto" => self.options.min_recall,
                 _ => 0.0,

@@ -118,6 +118,9 @@ impl fmt::Display for Inspection<'_> {
 pub(super) struct RollbackArgs {
     #[command(flatten)]
     snapshot: SnapshotFlags,
+    /// The generation to make live [default: the one before the live one]
+    #[arg(long, value_name = "G")]
+    to: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -126,7 +129,7 @@ pub(super) struct RollbackArgs {
 pub(super) fn roll_back(args: RollbackArgs) -> Result<(), Failure> {
     let directory = SnapshotDir::new(&args.snapshot.indexes, &args.snapshot.name)?;
     let before = directory.current()?;
-    let generation = directory.roll_back()?;
+    let generation = directory.roll_back(args.to.as_deref())?;
     if args.json {
         return print_json(&BTreeMap::from([("live", Some(generation)), ("was_live", before)]));
     }

@@ -19,6 +19,6 @@ pub use titles::Titles;
 pub use vectors::Vectors;
 
 pub(crate) use items::{ITEMS_FILE, ItemsBuilder};
-pub(crate) use tags::{TAGS_FILE, TagsBuilder};
+pub(crate) use tags::{TAGS_FILE, TagsBuilder, fold};
 pub(crate) use titles::{TERMS_FILE, TITLES_FILE, open_titles, write_titles};
 pub(crate) use vectors::{VECTORS_FILE, VectorsBuilder};

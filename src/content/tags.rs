@@ -28,7 +28,7 @@ impl TagKind {
 }
 
 /// The form in which names are compared.
-fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     name.trim().to_lowercase()
 }
 

@@ -74,6 +74,12 @@ impl Query {
         self.norm_squared
     }
 
+    /// `sum w q^2 / sum w`: how far the query is from the centre of the catalogue, where every dimension is 0.
+    pub fn eccentricity(&self) -> f64 {
+        let sum_weights: f64 = self.weights.iter().map(|w| f64::from(*w)).sum();
+        if sum_weights > 0.0 { (self.norm_squared - f64::from(self.anchor)) / sum_weights } else { 0.0 }
+    }
+
     /// How many dimensions have a weight above 0.
     pub fn n_active(&self) -> usize {
         self.active_dims.len()

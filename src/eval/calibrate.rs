@@ -10,7 +10,7 @@ use crate::progress::{CancelToken, Progress};
 use crate::query::{CALIBRATED_K, EngineChoice, Plan, SearchTarget, execute};
 use crate::snapshot::Snapshot;
 
-use super::measure::search;
+use super::measure::{percentile, search};
 use super::queries::{EvalError, EvalQuery, QuerySet};
 use super::weights::Family;
 
@@ -37,8 +37,7 @@ pub fn calibrate(
 ) -> Result<Calibration, EvalError> {
     let families = families(snapshot);
     let phase = progress.phase("calibration", families.len() as u64, "weight families");
-    let mut calibration =
-        Calibration { exact: exact_cost(snapshot, seed)?, graph: Vec::new(), forest: Vec::new() };
+    let mut calibration = Calibration { exact: exact_cost(snapshot, seed)?, ..Calibration::default() };
     let mut queries: Vec<EvalQuery> = Vec::new();
     for (number, family) in families.iter().enumerate() {
         cancel.check()?;
@@ -46,6 +45,9 @@ pub fn calibrate(
         queries.extend(set.queries);
         phase.advance(1);
     }
+    let mut eccentricities: Vec<f64> = queries.iter().map(|query| query.query.eccentricity()).collect();
+    eccentricities.sort_by(f64::total_cmp);
+    calibration.max_eccentricity = percentile(&eccentricities, 0.99);
     let engines = snapshot.engines();
     if engines.contains(&EngineKind::Hnsw) {
         calibration.graph =

@@ -123,7 +123,7 @@ fn describe_effort(engine: EngineChoice, effort: Option<usize>, outcomes: &[Outc
 }
 
 /// The value below which a share of the ascending `times` lies (nearest rank).
-fn percentile(times: &[f64], share: f64) -> f64 {
+pub(super) fn percentile(times: &[f64], share: f64) -> f64 {
     let rank = (share * times.len() as f64).ceil() as usize;
     times.get(rank.clamp(1, times.len().max(1)) - 1).copied().unwrap_or(0.0)
 }

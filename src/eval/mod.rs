@@ -5,6 +5,7 @@
 //! queries.rs    held-out query points, their ground truth
 //! measure.rs    one engine over a set of queries: tie-aware recall, latency percentiles
 //! calibrate.rs  what the planner needs to know of a new generation
+//! scan_check.rs the scan against every item's canonical score
 //! report.rs     a table for people
 //! plot.rs       recall against latency as SVG
 //! ```
@@ -14,6 +15,7 @@ mod measure;
 mod plot;
 mod queries;
 mod report;
+mod scan_check;
 mod weights;
 
 pub use calibrate::calibrate;
@@ -21,4 +23,5 @@ pub use measure::{measure, sweep};
 pub use plot::{PlotError, plot};
 pub use queries::{EvalError, QuerySet};
 pub use report::table;
+pub use scan_check::find_scan_error;
 pub use weights::{Family, UnknownFamily};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::schema::{Feature, Schema, Transform};
-use super::transform::Raw;
+use super::transform::{MAX_COMPONENT, Raw};
 
 /// Mean and scale of one feature over the values that are present.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,13 +53,15 @@ impl FittedSchema {
     /// where the value is missing (see [`Transform`]).
     pub fn transform(&self, index: usize, raw: Raw<'_>, out: &mut [f32]) -> bool {
         let mut dims = vec![0.0; out.len()];
-        let present = self.schema.features[index].forward(raw, &mut dims);
-        if present {
+        if self.schema.features[index].forward(raw, &mut dims) {
             self.standardise(index, &dims, out);
-        } else {
-            out.fill(0.0);
+            // What f32 kernels could not square is no value either.
+            if out.iter().all(|x| x.abs() <= MAX_COMPONENT) {
+                return true;
+            }
         }
-        present
+        out.fill(0.0);
+        false
     }
 
     fn standardise(&self, index: usize, dims: &[f64], out: &mut [f32]) {

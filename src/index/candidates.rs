@@ -6,6 +6,9 @@ use crate::track::ItemIdx;
 
 use super::SearchRequest;
 
+/// Below this share of accepted items scoring them one by one is cheaper than any other way.
+pub(super) const GATHER_SHARE: usize = 16;
+
 /// One result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hit {
@@ -92,7 +95,7 @@ pub(super) fn best(
 }
 
 /// The best of the accepted items, each scored alone: for filters that leave few.
-pub(super) fn best_accepted(vectors: &Vectors, request: &SearchRequest<'_>) -> Vec<Hit> {
+pub(crate) fn best_accepted(vectors: &Vectors, request: &SearchRequest<'_>) -> Vec<Hit> {
     let accepted = |item: &ItemIdx| request.accepts(*item);
     match request.allowed {
         Some(allowed) => best(allowed.iter().filter(accepted), vectors, request.query, request.k),

@@ -8,15 +8,12 @@ use crate::content::Vectors;
 use crate::distance::{self, BLOCK, Kernels};
 use crate::track::ItemIdx;
 
-use super::candidates::{Candidates, best_accepted};
+use super::candidates::{Candidates, GATHER_SHARE, best_accepted};
 use super::{Engine, EngineError, EngineKind, Found, SearchRequest};
 
 pub(crate) const EXACT_FILE: &str = "exact.nf";
 
 const BLOCKS: u32 = 1;
-
-/// Below this share of accepted items scoring them one by one is cheaper than scanning all.
-const GATHER_SHARE: usize = 16;
 
 /// Writes `exact.nf` into `directory` from rows, `[n_items, stride]`.
 pub(crate) fn write_exact(directory: &Path, rows: &[f32], dim: usize) -> Result<(), ArtifactError> {

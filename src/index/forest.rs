@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 use std::thread;
@@ -22,14 +23,12 @@ use crate::content::Vectors;
 use crate::progress::{CancelToken, Progress};
 use crate::track::ItemIdx;
 
-use super::candidates::{best, best_accepted};
+use super::candidates::{GATHER_SHARE, best, best_accepted};
 use super::{BuildMetric, Engine, EngineError, EngineKind, Found, SearchRequest};
 
 pub(crate) const FOREST_FILE: &str = "forest.mdb";
 
 const INDEX: u16 = 0;
-/// Below this share of accepted items scoring them one by one is cheaper than fetching enough to filter.
-const GATHER_SHARE: usize = 16;
 
 /// How to build a forest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,7 +186,9 @@ impl Forest {
         let dim = metric.dim();
         let (inner, for_error) = (Arc::clone(&loading), path.clone());
         let verify = move || {
-            let opened = open_checked(&path, &entry, dim, n_items);
+            // Whoever waits must learn of a panic too.
+            let opened = catch_unwind(AssertUnwindSafe(|| open_checked(&path, &entry, dim, n_items)))
+                .unwrap_or_else(|_| Err("reading it panicked".into()));
             // Nobody else sets it.
             let _ = inner.opened.set(opened);
             *inner.done.lock().unwrap_or_else(PoisonError::into_inner) = true;
@@ -317,9 +318,9 @@ impl Engine for Forest {
         if n_accepted <= vectors.len() / GATHER_SHARE {
             return Ok(all());
         }
-        // A filter takes its share of what is fetched.
-        let wide = |count: usize| count.saturating_mul(vectors.len()) / n_accepted.max(1);
-        let effort = wide(request.effort.max(request.k + request.excluded.len()));
+        // A filter takes its share of what is fetched; the planner's effort allows for that already.
+        let least = (request.k + request.excluded.len()).saturating_mul(vectors.len()) / n_accepted.max(1);
+        let effort = request.effort.max(least);
         let fetched = self.nearest(&self.metric.point(request.query.vector()), effort, effort)?;
         let n_scored = fetched.len();
         // Ids were checked against the catalogue's size when the forest was opened.

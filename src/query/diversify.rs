@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::content::fold;
 use crate::distance::{Query, canonical};
 use crate::index::Hit;
 use crate::snapshot::Snapshot;
@@ -47,7 +48,7 @@ fn limit_artists(snapshot: &Snapshot, hits: Vec<Hit>, max: usize) -> Result<Vec<
     let mut kept = Vec::with_capacity(hits.len());
     for hit in hits {
         let record = snapshot.items().record(hit.item)?;
-        let count = record.artists.first().map(|artist| counts.entry(artist.to_lowercase()).or_default());
+        let count = record.artists.first().map(|artist| counts.entry(fold(artist)).or_default());
         let within = count.is_none_or(|count| {
             *count += 1;
             *count <= max
@@ -64,10 +65,14 @@ fn limit_artists(snapshot: &Snapshot, hits: Vec<Hit>, max: usize) -> Result<Vec<
 fn spread(snapshot: &Snapshot, prepared: &Prepared, mut pool: Vec<Hit>) -> Vec<Hit> {
     let diversity = prepared.diversity as f32;
     let vectors = snapshot.vectors();
-    let mut nearest_taken = vec![0.0_f32; pool.len()];
+    // The first is taken by similarity alone.
+    let mut nearest_taken = vec![f32::NEG_INFINITY; pool.len()];
     let mut taken: Vec<Hit> = Vec::with_capacity(prepared.k);
     while taken.len() < prepared.k && !pool.is_empty() {
-        let value = |index: usize| (1.0 - diversity) * pool[index].score - diversity * nearest_taken[index];
+        let value = |index: usize| match taken.is_empty() {
+            true => pool[index].score,
+            false => (1.0 - diversity) * pool[index].score - diversity * nearest_taken[index],
+        };
         // `max_by` takes the last of equals; walking backwards makes that the best ranked.
         let best = (0..pool.len()).rev().max_by(|a, b| value(*a).total_cmp(&value(*b))).unwrap_or(0);
         let hit = pool.remove(best);

@@ -111,14 +111,14 @@ impl Filter<'_> {
     }
 
     fn tagged(&self, kind: TagKind, what: &str, names: &[String], warnings: &mut Vec<String>) -> ItemSet {
-        let mut set = ItemSet::empty(self.n_items());
+        let mut ids: Vec<&[u32]> = Vec::new();
         for name in names {
             match self.snapshot.tags().items(kind, name) {
-                Some(ids) => set.unite(&ItemSet::from_ids(self.n_items(), ids)),
+                Some(items) => ids.push(items),
                 None => warnings.push(format!("no track has the {what} `{name}`")),
             }
         }
-        set
+        ItemSet::from_ids(self.n_items(), ids.into_iter().flatten())
     }
 
     /// The tracks with these ids; unknown ones are not in the catalogue and need no mention.

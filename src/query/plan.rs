@@ -44,6 +44,8 @@ pub(super) struct Situation<'a> {
     pub n_active_dims: usize,
     /// How far the weights are from the build metric.
     pub distance: f64,
+    /// How far the query is from the centre of the catalogue.
+    pub eccentricity: f64,
     pub k: usize,
     /// The recall to meet.
     pub recall: f64,
@@ -104,6 +106,15 @@ fn choose(situation: Situation<'_>) -> Plan {
     }
     if situation.recall >= 1.0 {
         return scan(situation, "recall 1 is asked for, which only the scan promises".into());
+    }
+    if situation.n_accepted == 0 {
+        return scan(situation, "no track can be returned".into());
+    }
+    if situation.eccentricity > situation.calibration.max_eccentricity {
+        return scan(
+            situation,
+            "the query lies outside the catalogue, where the graph's recall is not known".into(),
+        );
     }
     if share < LEAST_GRAPH_SHARE {
         let reason =
@@ -222,6 +233,7 @@ mod tests {
                 bucket(9.0, vec![point(16, 0.3, 10.0), point(64, 0.6, 30.0)]),
             ],
             forest: Vec::new(),
+            max_eccentricity: 3.0,
         }
     }
 
@@ -233,6 +245,7 @@ mod tests {
             n_accepted: 249_999,
             n_active_dims: 9,
             distance: 0.4,
+            eccentricity: 1.0,
             k: 10,
             recall: 0.99,
         }
@@ -251,6 +264,8 @@ mod tests {
         check(Situation { recall: 0.95, ..near }, EngineKind::Hnsw, 16, "recall 0.98");
         check(Situation { recall: 1.0, ..near }, EngineKind::Exact, 0, "recall 1");
         check(Situation { distance: 2.0, ..near }, EngineKind::Exact, 0, "recall 0.600 only");
+        check(Situation { eccentricity: 3.5, ..near }, EngineKind::Exact, 0, "outside the catalogue");
+        check(Situation { n_accepted: 0, n_items: 1, ..near }, EngineKind::Exact, 0, "no track can");
         check(Situation { n_accepted: 1000, ..near }, EngineKind::Exact, 0, "filter leaves 0.4 %");
         check(Situation { n_items: 1000, n_accepted: 999, ..near }, EngineKind::Exact, 0, "scanning takes");
         check(Situation { k: 200, ..near }, EngineKind::Exact, 0, "scanning takes");

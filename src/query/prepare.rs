@@ -66,10 +66,17 @@ impl Prepared {
         let schema = snapshot.schema();
         let weighting = Weighting::of(schema, request)?;
         let vector = QueryVector::of(snapshot, request)?;
-        let mut warnings = missing_warnings(snapshot, &weighting, &vector.missing)?;
+        let mut warnings = missing_warnings(snapshot, &weighting, &vector)?;
         let allowed = filter::allowed(snapshot, &request.filters, &mut warnings)?;
         let (weights, anchor) = weighting.scaled(schema);
         let query = Query::new(&vector.vector, &weights, anchor);
+        if query.n_active() == 0 {
+            return Err(QueryError::number(
+                "weights",
+                "far below the anchor",
+                "at least one weight that counts beside it",
+            ));
+        }
         if query.norm_squared() == 0.0 {
             return Err(QueryError::NoDirection);
         }
@@ -94,17 +101,21 @@ impl Prepared {
 fn missing_warnings(
     snapshot: &Snapshot,
     weighting: &Weighting,
-    missing: &[bool],
+    vector: &QueryVector,
 ) -> Result<Vec<String>, QueryError> {
-    let weighted = snapshot.schema().features.iter().zip(&weighting.features).zip(missing);
-    let weighted: Vec<(&str, bool)> = weighted
-        .filter(|((_, weight), _)| **weight > 0.0)
-        .map(|((feature, _), missing)| (feature.name.as_str(), *missing))
-        .collect();
-    if weighted.iter().all(|(_, missing)| *missing) {
-        let features: Vec<&str> = weighted.into_iter().map(|(name, _)| name).collect();
-        return Err(QueryError::AllMissing { features: features.join(", ") });
+    let features = &snapshot.schema().features;
+    let weighted: Vec<usize> = (0..features.len()).filter(|index| weighting.features[*index] > 0.0).collect();
+    if weighted.iter().all(|index| vector.missing[*index]) {
+        let names: Vec<&str> = weighted.iter().map(|index| features[*index].name.as_str()).collect();
+        return Err(QueryError::AllMissing { features: names.join(", ") });
     }
-    let lacking = weighted.into_iter().filter(|(_, missing)| *missing);
-    Ok(lacking.map(|(name, _)| format!("no seed has a value for `{name}`: it does not count")).collect())
+    let lacking = weighted.into_iter().filter(|index| vector.missing[*index]);
+    let warning = |index: usize| {
+        let name = &features[index].name;
+        match vector.only_negative[index] {
+            true => format!("no seed has a value for `{name}`: only the negative seeds count for it"),
+            false => format!("no seed has a value for `{name}`: it does not count"),
+        }
+    };
+    Ok(lacking.map(warning).collect())
 }

@@ -103,6 +103,7 @@ pub(crate) fn make_plan(
         n_accepted: target.with_effort(0).n_accepted(n_items),
         n_active_dims: target.query.n_active(),
         distance,
+        eccentricity: target.query.eccentricity(),
         k: target.k,
         recall,
     };

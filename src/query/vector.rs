@@ -19,6 +19,8 @@ pub(super) struct QueryVector {
     pub vector: Vec<f32>,
     /// Whether neither a seed nor a target gives a value, by feature; what a negative seed alone says is no value.
     pub missing: Vec<bool>,
+    /// Of the missing ones, what a negative seed alone gives a value: the query is pushed away from it.
+    pub only_negative: Vec<bool>,
     /// Seeds of both kinds, ascending and without duplicates.
     pub seeds: Vec<ItemIdx>,
 }
@@ -48,6 +50,8 @@ impl QueryVector {
         for (x, y) in sum.vector.iter_mut().zip(&away.vector) {
             *x -= negative_weight * y;
         }
+        let only_negative =
+            sum.missing.iter().zip(&away.missing).map(|(seeds, negatives)| *seeds && !*negatives).collect();
         let mut missing = sum.missing;
         let mut vector: Vec<f32> = sum.vector.iter().map(|x| *x as f32).collect();
         let ranges = schema.dim_ranges();
@@ -68,7 +72,7 @@ impl QueryVector {
         seeds.extend(negative);
         seeds.sort_unstable();
         seeds.dedup();
-        Ok(Self { vector, missing, seeds })
+        Ok(Self { vector, missing, only_negative, seeds })
     }
 }
 

@@ -119,21 +119,48 @@ fn rollback_returns_to_the_parent_and_verifies_it() {
     let indexes = copy();
     let directory = SnapshotDir::new(indexes.path(), "main").unwrap();
     let first = directory.current().unwrap().unwrap();
-    assert!(matches!(directory.roll_back(), Err(ArtifactError::NoParent { .. })));
+    assert!(matches!(directory.roll_back(None), Err(ArtifactError::NoParent { .. })));
     build_in(indexes.path(), &MemoryStore::sample(300), &options()).unwrap();
     assert_ne!(directory.current().unwrap().unwrap(), first);
     assert_eq!(open(indexes.path()).unwrap().items().len(), 300);
-    assert_eq!(directory.roll_back().unwrap(), first);
+    assert_eq!(directory.roll_back(None).unwrap(), first);
     assert_eq!(open(indexes.path()).unwrap().items().len(), 1_500);
+    assert!(matches!(
+        directory.roll_back(Some("20200101T000000000Z")),
+        Err(ArtifactError::NoGeneration { .. })
+    ));
     // A damaged parent is no place to go back to.
-    build_in(indexes.path(), &MemoryStore::sample(300), &options()).unwrap();
+    let mut options = options();
+    options.keep = 1;
+    build_in(indexes.path(), &MemoryStore::sample(300), &options).unwrap();
     let live = directory.current().unwrap();
     let path = indexes.path().join("main").join(&first).join("exact.nf");
     let mut bytes = fs::read(&path).unwrap();
     bytes[700] ^= 1;
     replace(&path, bytes);
-    assert!(matches!(directory.roll_back(), Err(ArtifactError::Damaged { .. })));
+    let error = directory.roll_back(None).unwrap_err();
+    assert!(
+        matches!(error, ArtifactError::NoParent { .. }) && error.to_string().contains("exact.nf"),
+        "{error}"
+    );
     assert_eq!(directory.current().unwrap(), live);
+}
+
+#[test]
+fn rollback_works_when_the_live_generation_is_damaged() {
+    let indexes = copy();
+    let directory = SnapshotDir::new(indexes.path(), "main").unwrap();
+    let first = directory.current().unwrap().unwrap();
+    build_in(indexes.path(), &MemoryStore::sample(60), &options()).unwrap();
+    replace(&generation(indexes.path()).join("manifest.json"), "{}");
+    assert_eq!(directory.roll_back(None).unwrap(), first);
+    let live = build_in(indexes.path(), &MemoryStore::sample(60), &options()).unwrap();
+    fs::remove_file(live.directory.join("manifest.json")).unwrap();
+    assert!(open(indexes.path()).is_err());
+    assert_eq!(directory.roll_back(None).unwrap(), first);
+    assert_eq!(open(indexes.path()).unwrap().items().len(), 1_500);
+    build_in(indexes.path(), &MemoryStore::sample(60), &options()).unwrap();
+    assert_eq!(directory.roll_back(Some(&first)).unwrap(), first);
 }
 
 #[test]
@@ -158,7 +185,10 @@ fn leftovers_of_a_killed_build_are_cleaned_by_the_next() {
     fs::create_dir(main.join(".staging-20200101T000000Z")).unwrap();
     fs::write(main.join(".staging-20200101T000000Z/items.nf"), "half").unwrap();
     fs::write(main.join(".staging-CURRENT"), "half").unwrap();
-    fs::create_dir(main.join("20200101T000000Z")).unwrap();
+    fs::create_dir(main.join(".staging-removed-20200101T000000Z")).unwrap();
+    // What is not ours stays, whatever it is called.
+    fs::create_dir(main.join("notes")).unwrap();
+    fs::write(main.join("notes/data.mdb"), "precious").unwrap();
     assert_eq!(open(indexes.path()).unwrap().items().len(), 1_500, "they do not disturb");
     build_in(indexes.path(), &MemoryStore::sample(60), &options()).unwrap();
     let mut names: Vec<String> = fs::read_dir(&main)
@@ -166,8 +196,9 @@ fn leftovers_of_a_killed_build_are_cleaned_by_the_next() {
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names.len(), 4, "{names:?}");
-    assert!(!names.iter().any(|name| name.starts_with(".staging") || name.starts_with("2020")), "{names:?}");
+    assert_eq!(names.len(), 5, "{names:?}");
+    assert!(!names.iter().any(|name| name.starts_with(".staging")), "{names:?}");
+    assert!(main.join("notes/data.mdb").is_file());
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::artifact::{ArtifactError, FileEntry};
 use crate::content::Vectors;
 use crate::distance::Kernels;
 
-use super::candidates::{best, best_accepted};
+use super::candidates::{GATHER_SHARE, best, best_accepted};
 use super::{Engine, EngineError, EngineKind, Found, SearchRequest};
 
 pub use builder::{GraphBuilder, GraphError, GraphParameters, HnswRs, Neighbours};
@@ -66,6 +66,10 @@ impl Engine for Hnsw {
     fn search(&self, vectors: &Vectors, request: &SearchRequest<'_>) -> Result<Found, EngineError> {
         let n_accepted = request.n_accepted(vectors.len());
         let ef = request.effort.max(MIN_EF).max(request.k + request.excluded.len());
+        if n_accepted <= (vectors.len() / GATHER_SHARE).max(ef) {
+            // A beam that mostly meets what a filter rejects walks the whole graph.
+            return Ok(Found { hits: best_accepted(vectors, request), n_scored: n_accepted });
+        }
         let beam = search::beam(&self.graph, vectors, self.kernels, request, ef);
         if beam.items.len() < request.k.min(n_accepted) {
             // The beam ended in a corner with too few accepted items: fewer than k may only mean that fewer exist.
