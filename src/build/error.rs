@@ -20,6 +20,16 @@ pub enum BuildError {
         /// The store.
         store: String,
     },
+    /// The schema does not fit the catalogue.
+    #[error(
+        "no track has a value for any weighted feature of schema `{schema}` ({features}): check the names of values, and the dimensions of vectors, against what was imported"
+    )]
+    NoValues {
+        /// The schema's name.
+        schema: String,
+        /// Names of the values looked for.
+        features: String,
+    },
     /// More tracks than an index can number.
     #[error("the catalogue holds more than {max} tracks, which is the limit of one snapshot")]
     TooMany {

@@ -24,7 +24,7 @@ use crate::artifact::{
     BuildParameters, Calibration, FORMAT_VERSION, Manifest, Measurement, Provenance, SnapshotDir, Staging,
 };
 use crate::eval::{Family, QuerySet, calibrate, find_scan_error, measure};
-use crate::feature::Schema;
+use crate::feature::{FittedSchema, Schema};
 use crate::index::EngineKind;
 use crate::index::hnsw::GraphBuilder;
 use crate::progress::{CancelToken, Progress};
@@ -131,6 +131,7 @@ impl Run<'_> {
         let raw_columns = read.raw_columns.clone();
         let n_items = read.n_items;
         let (fitted, vectors) = read.write(directory, self.cancel)?;
+        self.check_values(&fitted)?;
         self.clock.lap("vectors");
         let schema_hash = fitted.schema.hash();
         engines::exact(directory, &vectors, fitted.schema.dim())?;
@@ -191,6 +192,23 @@ impl Run<'_> {
         manifest.seconds.clone_from(&self.clock.phases);
         manifest.write(directory)?;
         Ok(manifest)
+    }
+
+    /// Refuses a schema that no track has a value for; notes features without any.
+    fn check_values(&mut self, fitted: &FittedSchema) -> Result<(), BuildError> {
+        let features = fitted.schema.features.iter().zip(&fitted.stats);
+        if features.clone().all(|(feature, stats)| feature.weight == 0.0 || stats.n_present == 0) {
+            let names =
+                features.filter(|(feature, _)| feature.weight > 0.0).map(|(feature, _)| feature.source());
+            let features = names.collect::<Vec<_>>().join(", ");
+            return Err(BuildError::NoValues { schema: fitted.schema.name.clone(), features });
+        }
+        for (feature, stats) in features {
+            if stats.n_present == 0 {
+                self.notes.push(format!("warning: no track has a value for `{}`", feature.name));
+            }
+        }
+        Ok(())
     }
 
     fn parameters(&self) -> BuildParameters {

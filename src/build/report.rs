@@ -103,13 +103,20 @@ impl fmt::Display for BuildReport {
         for (feature, n) in &self.out_of_range {
             writeln!(f, "{feature}: {n} values are out of range (kept)")?;
         }
+        writeln!(f)?;
+        write!(f, "{}", eval::table(&self.measured))?;
+        writeln!(f)?;
         for note in &self.notes {
             writeln!(f, "{note}")?;
         }
         for generation in &self.removed {
             writeln!(f, "removed the old generation {generation}")?;
         }
-        writeln!(f)?;
-        write!(f, "{}", eval::table(&self.measured))
+        writeln!(
+            f,
+            "{} is live: serve it with `nearfield serve --name {}`; a running server keeps the generation it opened until \
+             it is restarted",
+            self.generation, self.name
+        )
     }
 }

@@ -1,8 +1,13 @@
 //! `nearfield demo`: the main job on a catalogue that needs no data of yours.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
 use super::build::{BuildFlags, build_from};
 use super::serve::{self, ServerFlags};
-use super::{Context, Failure, SnapshotFlags, StoreFlag, print_line};
+use super::{Context, Failure, SnapshotFlags, print_line};
+use crate::artifact::ArtifactError;
 use crate::demo;
 use crate::feature::Schema;
 use crate::progress::Cancelled;
@@ -12,8 +17,6 @@ use crate::track::Track;
 /// Makes up a catalogue (the same every time), builds a snapshot of it and serves it.
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArgs {
-    #[command(flatten)]
-    store: DemoStoreFlag,
     #[command(flatten)]
     snapshot: DemoSnapshotFlags,
     #[command(flatten)]
@@ -28,14 +31,6 @@ pub(super) struct DemoArgs {
     no_serve: bool,
 }
 
-/// The demo never touches the catalogue of the defaults.
-#[derive(Debug, clap::Args)]
-struct DemoStoreFlag {
-    /// The catalogue
-    #[arg(long, value_name = "STORE", default_value = "lmdb:data/demo")]
-    store: String,
-}
-
 #[derive(Debug, clap::Args)]
 struct DemoSnapshotFlags {
     /// The directory that holds built snapshots
@@ -46,6 +41,9 @@ struct DemoSnapshotFlags {
     name: String,
 }
 
+/// The demo's own catalogue, made anew each time; that of the defaults is never touched.
+const STORE: &str = "lmdb:data/demo";
+const STORE_FILES: [&str; 2] = ["data/demo/data.mdb", "data/demo/lock.mdb"];
 /// Tracks written to the store at a time.
 const BATCH: usize = 10_000;
 
@@ -55,11 +53,10 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
         // Found out now rather than after the build.
         drop(serve::listen(&args.server, context)?);
     }
-    let store_flag = StoreFlag { store: args.store.store };
     let snapshot = SnapshotFlags { indexes: args.snapshot.indexes, name: args.snapshot.name };
-    let first = fill(&store_flag.store, args.tracks as usize, options.seed, context)?;
-    let store = store::open(&store_flag.store)?;
-    let report = build_from(&*store, &store_flag.store, &snapshot, Schema::spotify(), &options, context)?;
+    let first = fill(args.tracks as usize, options.seed, context)?;
+    let store = store::open(STORE)?;
+    let report = build_from(&*store, STORE, &snapshot, Schema::spotify(), &options, context)?;
     drop(store);
     eprintln!("{report}");
     print_line(format_args!("built {} made-up tracks in {:.1} s", report.n_items, report.seconds["total"]))?;
@@ -78,8 +75,16 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
 }
 
 /// Writes the made-up tracks and returns the id of the most popular one.
-fn fill(uri: &str, n_tracks: usize, seed: u64, context: &Context) -> Result<String, Failure> {
-    let store = store::open(uri)?;
+fn fill(n_tracks: usize, seed: u64, context: &Context) -> Result<String, Failure> {
+    for file in STORE_FILES {
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(ArtifactError::io("remove", Path::new(file))(error).into());
+            }
+            _ => {}
+        }
+    }
+    let store = store::open(STORE)?;
     let phase = context.progress.phase("catalogue", n_tracks as u64, "tracks");
     let mut tracks = demo::catalogue(n_tracks, seed);
     let popularity = |track: &Track| track.values.get("popularity").copied().unwrap_or(0.0);

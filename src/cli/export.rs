@@ -1,6 +1,6 @@
 //! `nearfield export`: the vectors as a NumPy array, the ids as text.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,7 @@ pub(super) struct ExportArgs {
 
 pub(super) fn run(args: ExportArgs, context: &Context) -> Result<(), Failure> {
     let snapshot = Snapshot::open(&args.snapshot.indexes, &args.snapshot.name, None)?;
+    check_targets(&snapshot, [&args.vectors, &args.ids])?;
     let n_items = snapshot.items().len();
     let phase = context.progress.phase("export", n_items as u64, "tracks");
     let rows = (0..n_items as u32).map(ItemIdx);
@@ -47,12 +48,53 @@ pub(super) fn run(args: ExportArgs, context: &Context) -> Result<(), Failure> {
     ))
 }
 
+/// Refuses to write both exports to one file, or into the snapshot that is being read.
+fn check_targets(snapshot: &Snapshot, targets: [&PathBuf; 2]) -> Result<(), Failure> {
+    let resolved = targets.map(|target| {
+        let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new("."));
+        Some(directory.canonicalize().ok()?.join(target.file_name()?))
+    });
+    if targets[0] == targets[1] || (resolved[0].is_some() && resolved[0] == resolved[1]) {
+        let path = targets[0].display();
+        return Err(Failure::Usage(format!("--vectors and --ids both name {path}; they need a file each")));
+    }
+    let inside = snapshot.directory().canonicalize().unwrap_or_else(|_| snapshot.directory().to_owned());
+    for (target, resolved) in targets.iter().zip(&resolved) {
+        let links_to = target.canonicalize().is_ok_and(|path| path.starts_with(&inside));
+        if links_to || resolved.as_ref().is_some_and(|path| path.starts_with(&inside)) {
+            let path = target.display();
+            return Err(Failure::Usage(format!(
+                "{path} lies inside the snapshot being exported; its files are never changed: choose another place"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Writes beside `path` and renames, so that a failure leaves what was there; a pipe or device is written to as it is.
 fn write_file(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+    write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
 ) -> Result<(), ArtifactError> {
-    let mut file = BufWriter::new(File::create(path).map_err(ArtifactError::io("create", path))?);
-    write(&mut file).and_then(|()| file.flush()).map_err(ArtifactError::io("write", path))
+    let written = |file: &File| {
+        let mut file = BufWriter::new(file);
+        write(&mut file).and_then(|()| file.flush())
+    };
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        let file = File::options().write(true).open(path).map_err(ArtifactError::io("open", path))?;
+        return written(&file).map_err(ArtifactError::io("write", path));
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    let part = PathBuf::from(name);
+    let file = File::create(&part).map_err(ArtifactError::io("create", &part))?;
+    let done = written(&file).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&part, path));
+    done.map_err(|error| {
+        // The half file is of no use; if it cannot be removed either, the error below still says what happened.
+        let _ = fs::remove_file(&part);
+        ArtifactError::io("write", path)(error)
+    })
 }
 
 /// The head of a version 1.0 `.npy` file of little-endian f32 in C order (NumPy enhancement proposal 1).

@@ -38,6 +38,11 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
         true => Failure::Usage(Failure::from(error).to_string()),
         false => error.into(),
     })?;
+    let rejects = match args.rejects {
+        Some(file) => RejectsPlace::File(file),
+        None => RejectsPlace::Directory(location.parent_dir().join("rejects")),
+    };
+    import.check_rejects(&rejects).map_err(|error| Failure::Usage(error.to_string()))?;
     let Outcome { report, error } = if args.dry_run {
         let existing = store::open_existing(&args.store.store)?;
         let destination = Destination::DryRun(existing.as_deref());
@@ -45,10 +50,6 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     } else {
         let store = store::open(&args.store.store)?;
         let store: &dyn CatalogueStore = &*store;
-        let rejects = match args.rejects {
-            Some(file) => RejectsPlace::File(file),
-            None => RejectsPlace::Directory(location.parent_dir().join("rejects")),
-        };
         import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel)
     };
     if args.json {

@@ -133,5 +133,8 @@ pub(super) fn roll_back(args: RollbackArgs) -> Result<(), Failure> {
     if args.json {
         return print_json(&BTreeMap::from([("live", Some(generation)), ("was_live", before)]));
     }
-    print_line(format_args!("generation {generation} of `{}` is live again", args.snapshot.name))
+    print_line(format_args!(
+        "generation {generation} of `{}` is live again; a running server keeps the one it opened until it is restarted",
+        args.snapshot.name
+    ))
 }

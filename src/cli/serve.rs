@@ -144,8 +144,9 @@ fn allowed_addresses(bind: &str, insecure: bool, token: Option<&Secret>) -> Resu
     let public = addresses.iter().find(|address| !address.ip().is_loopback());
     match public {
         Some(address) if !insecure && token.is_none() => Err(Failure::Usage(format!(
-            "{address} can be reached from other machines, and no {TOKEN_VARIABLE} is set: set one in the environment \
-             (openssl rand -hex 32 makes one), listen on 127.0.0.1, or give --insecure to serve everybody"
+            "{address} can be reached from other machines, and queries are open to whoever reaches it. Listen on 127.0.0.1 \
+             (behind a proxy that asks who is there), set {TOKEN_VARIABLE} (openssl rand -hex 32 makes one; it protects \
+             administration, not queries), or give --insecure"
         ))),
         _ => Ok(addresses),
     }

@@ -132,8 +132,9 @@ impl Generator {
             track.explicit = Some(self.draws.chance(genre.explicit));
             // The first tracks of an album are heard most, and a hit is rare.
             let hit = self.draws.unit();
+            // Adding 0 turns the -0 of rounding into 0.
             let popularity = 100.0 * artist.fame * (0.35 + 0.65 * hit * hit) - f64::from(number);
-            track.values.insert(value::POPULARITY.into(), popularity.round().clamp(0.0, 100.0));
+            track.values.insert(value::POPULARITY.into(), popularity.round().clamp(0.0, 100.0) + 0.0);
             forget_some(&mut track, &mut self.draws);
             self.remember(&track);
             if self.draws.chance(0.004) {

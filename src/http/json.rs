@@ -47,6 +47,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
 /// Parses a JSON object.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Some editors and shells put a byte order mark in front.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     // serde would also take a list for an object, field by field.
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => {
@@ -62,7 +64,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        problem(error.inner(), if path == "." { "" } else { &path })
+        // What is no key at all is shown as `?`: then the object around it is at fault.
+        let path = path.trim_end_matches('?').trim_end_matches('.');
+        problem(error.inner(), path)
     })?;
     deserializer.end().map_err(|error| problem(&error, ""))?;
     Ok(parsed)
@@ -83,7 +87,8 @@ fn problem(error: &serde_json::Error, path: &str) -> Problem {
                 let field = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
                 Problem::bad_request("duplicate_field", format!("`{field}` is given twice")).at(field)
             } else {
-                Problem::bad_request("wrong_type", format!("`{field}`: {}", plain(&text))).at(field)
+                let code = if is_whole_number(&text) { "out_of_range" } else { "wrong_type" };
+                Problem::bad_request(code, format!("`{field}`: {}", plain(&text))).at(field)
             }
         }
         // A number such as 1e999.
@@ -113,9 +118,18 @@ fn duplicate_field(text: &str) -> Option<&str> {
     Some(text.strip_prefix("duplicate field `")?.split_once('`')?.0)
 }
 
+/// Whether serde found a whole number where a whole number belongs, only not one of this size.
+fn is_whole_number(text: &str) -> bool {
+    text.contains("integer `") && text.contains("expected usize")
+        || text.contains("floating point `") && text.contains("e+") && text.contains("expected usize")
+}
+
 /// Rust's names of types in plain words.
 fn plain(text: &str) -> String {
-    const WORDS: [(&str, &str); 8] = [
+    const WORDS: [(&str, &str); 11] = [
+        ("expected struct Bounds", "expected an object such as {\"min\": 1990, \"max\": 1999}"),
+        ("expected struct Filters", "expected an object such as {\"genres\": [\"jazz\"]}"),
+        ("expected struct SimilarRequest", "expected an object"),
         ("expected usize", "expected a whole number that is not negative"),
         ("expected f64", "expected a number"),
         ("expected a boolean", "expected true or false"),
@@ -155,7 +169,11 @@ mod tests {
         check(r#"{"weights": {"energy": NaN}}"#, "malformed_json", "weights.energy");
         check(r#"{"weights": {"energy": 1e999}}"#, "out_of_range", "weights.energy");
         check(r#"{"weights": {"energy": -Infinity}}"#, "malformed_json", "weights.energy");
-        check(r#"{"k": -1}"#, "wrong_type", "k");
+        check(r#"{"k": -1}"#, "out_of_range", "k");
+        check(r#"{"k": 99999999999999999999}"#, "out_of_range", "k");
+        check(r#"{"max_per_artist": -1}"#, "out_of_range", "max_per_artist");
+        check("{seeds: 1}", "malformed_json", "body");
+        check("{\"filters\": {genres: 1}}", "malformed_json", "filters");
         check(r#"{"k": 2.5}"#, "wrong_type", "k");
         check(r#"{"k": 1, "k": 2}"#, "duplicate_field", "k");
         check(r#"{"filters": {"year": {"min": 1, "min": 2}}}"#, "duplicate_field", "filters.year.min");
@@ -166,6 +184,9 @@ mod tests {
     fn details_are_in_plain_words() {
         let detail = |body: &str| parse::<SimilarRequest>(body.as_bytes()).unwrap_err().to_string();
         assert!(detail(r#"{"k": -1}"#).contains("expected a whole number that is not negative"));
+        assert!(detail(r#"{"filters": {"year": 2000}}"#).contains("{\"min\": 1990"));
+        assert!(detail(r#"{"filters": null}"#).contains("{\"genres\""));
+        assert!(parse::<SimilarRequest>(b"\xef\xbb\xbf{}").is_ok());
         assert!(detail(r#"{"kk": 1}"#).contains("there is no field `kk`: expected one of `seeds`"));
     }
 

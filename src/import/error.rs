@@ -43,6 +43,12 @@ pub enum ImportError {
     /// The rejects file cannot be written.
     #[error(transparent)]
     Rejects(#[from] RejectsError),
+    /// The rejects would be written over an input.
+    #[error("{}: the rejects would be written over this input; name another file with --rejects", path.display())]
+    RejectsOverInput {
+        /// The input.
+        path: PathBuf,
+    },
     /// It was asked to stop.
     #[error("interrupted; the rows committed so far are kept, run the same import again to go on")]
     Interrupted,
@@ -54,6 +60,7 @@ impl ImportError {
         match self {
             Self::Mapping(_)
             | Self::MappedColumn { .. }
+            | Self::RejectsOverInput { .. }
             | Self::Source(SourceError::Open { .. } | SourceError::Directory { .. }) => true,
             Self::NoIdColumn { .. }
             | Self::Source(_)

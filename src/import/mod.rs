@@ -80,6 +80,18 @@ impl Import {
         Ok(Self { files: inputs, mappings: mappings.to_vec(), batch_rows: BATCH_ROWS })
     }
 
+    /// Refuses rejects that would be written over an input.
+    pub fn check_rejects(&self, place: &RejectsPlace) -> Result<(), ImportError> {
+        let RejectsPlace::File(rejects) = place else { return Ok(()) };
+        // A file that does not exist yet is no input.
+        let Ok(rejects) = rejects.canonicalize() else { return Ok(()) };
+        let input = self.files.iter().find(|file| file.path.canonicalize().is_ok_and(|path| path == rejects));
+        match input {
+            Some(file) => Err(ImportError::RejectsOverInput { path: file.path.clone() }),
+            None => Ok(()),
+        }
+    }
+
     /// Sets how many rows are committed together.
     pub fn with_batch_rows(mut self, batch_rows: usize) -> Self {
         self.batch_rows = batch_rows.max(1);

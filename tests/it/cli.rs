@@ -69,6 +69,30 @@ fn export_gives_numpy_what_the_snapshot_holds() {
     assert!(ids.is_sorted());
     let args = ["export", "--name", "demo", "--vectors", "/dev/full", "--ids", "ids.txt"];
     workplace.check_fails(&args, 1, &["cannot write /dev/full"]);
+    let same = ["export", "--name", "demo", "--vectors", "x", "--ids", "./x"];
+    workplace.check_fails(&same, 2, &["a file each"]);
+    let current = fs::read_to_string(workplace.path().join("indexes/demo/CURRENT")).unwrap();
+    let inside = format!("indexes/demo/{}/vectors.nf", current.trim());
+    let args = ["export", "--name", "demo", "--vectors", &inside, "--ids", "ids.txt"];
+    workplace.check_fails(&args, 2, &["inside the snapshot"]);
+    workplace.json(&["inspect", "--name", "demo", "--verify", "--json"]);
+    assert!(!workplace.listing().iter().any(|name| name.to_string_lossy().ends_with(".part")));
+}
+
+#[test]
+fn a_demo_is_made_anew_each_time() {
+    let workplace = demo("200");
+    let run = workplace.run(&["demo", "--no-serve", "--tracks", "80"]);
+    assert!(run.stdout.contains("built 80 made-up tracks"), "{} {}", run.stdout, run.stderr);
+}
+
+#[test]
+fn a_schema_that_fits_nothing_is_refused() {
+    let workplace = demo("50");
+    workplace.file("typo.toml", "name = 'typo'\n[[features]]\nname = 'enrgy'\ntransform = 'linear'\n");
+    let mut args = BUILD.to_vec();
+    args.extend(["--schema", "typo.toml"]);
+    workplace.check_fails(&args, 1, &["enrgy", "no track has a value"]);
 }
 
 #[test]

@@ -155,3 +155,16 @@ fn an_interrupt_keeps_what_is_committed_and_the_import_can_be_repeated() {
     assert_eq!(again["inserted"].as_u64().unwrap() + again["unchanged"].as_u64().unwrap(), 400_000);
     assert_eq!(again["unchanged"].as_u64(), Some(n_kept));
 }
+
+#[test]
+fn rejects_are_not_written_over_an_input() {
+    let workplace = Workplace::new();
+    let text = "id,energy\nt1,0.5\n,0.1\n";
+    workplace.file("victim.csv", text);
+    workplace.check_fails(
+        &["import", "victim.csv", "--rejects", "./victim.csv"],
+        2,
+        &["--rejects", "victim.csv"],
+    );
+    assert_eq!(std::fs::read_to_string(workplace.path().join("victim.csv")).unwrap(), text);
+}

@@ -189,6 +189,22 @@ fn missing_values_warn_and_a_query_without_any_is_refused() {
 }
 
 #[test]
+fn targets_that_f32_cannot_square_are_refused() {
+    let schema =
+        Schema::parse("name = 't'\n[[features]]\nname = 'foo'\ntransform = 'linear'\n", "t").unwrap();
+    let indexes = tempfile::tempdir().unwrap();
+    let tracks = (0..60).map(|n| track(&format!("t{n:02}"), &[("foo", f64::from(n))]));
+    build_with(indexes.path(), &MemoryStore::of(tracks), schema, &options(), &Default::default()).unwrap();
+    let snapshot = Snapshot::open(indexes.path(), "main", None).unwrap();
+    refused(&snapshot, serde_json::json!({"targets": {"foo": 1e60}}), "out_of_range", "targets.foo");
+    let far = similar(&snapshot, &request(serde_json::json!({"targets": {"foo": 1e6}, "k": 60}))).unwrap();
+    assert_eq!(far.results.len(), 60);
+    // Beside the anchor f32 knows of no such weight.
+    let json = serde_json::json!({"seeds": ["t01"], "base_weights": "zero", "weights": {"foo": 1e-300}});
+    refused(&snapshot, json, "out_of_range", "weights");
+}
+
+#[test]
 fn ties_break_by_id_and_answers_repeat() {
     let indexes = tempfile::tempdir().unwrap();
     let tracks = (0..50).map(|n| track(&format!("t{n:02}"), &[(value::ENERGY, f64::from(n % 2))]));
