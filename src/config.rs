@@ -20,7 +20,7 @@ pub const CONFIG_FILE: &str = "nearfield.toml";
 pub const DOT_ENV_FILE: &str = ".env";
 /// Names another [`CONFIG_FILE`].
 pub const CONFIG_VARIABLE: &str = "NEARFIELD_CONFIG";
-/// Holds the token that protects administration.
+/// Holds the token for administration; it does not protect queries.
 pub const TOKEN_VARIABLE: &str = "SECRET_TOKEN";
 
 /// What `max_body_bytes` may be.

@@ -48,7 +48,7 @@ pub(super) struct BuildFlags {
     /// Threads; 0 for one a core
     #[arg(long, default_value_t = BuildOptions::default().threads)]
     threads: usize,
-    /// Generations kept on disk
+    /// Generations kept on disk; the live one and its parent always are
     #[arg(long, default_value_t = BuildOptions::default().keep)]
     keep: usize,
     /// Recall that hnsw (uniform weights) and auto (any weights) must reach to go live
