@@ -59,10 +59,12 @@ fn check_targets(snapshot: &Snapshot, targets: [&PathBuf; 2]) -> Result<(), Fail
         let path = targets[0].display();
         return Err(Failure::Usage(format!("--vectors and --ids both name {path}; they need a file each")));
     }
-    let inside = snapshot.directory().canonicalize().unwrap_or_else(|_| snapshot.directory().to_owned());
+    // The generation's neighbours count too: CURRENT and the other generations lie beside it.
+    let generation = snapshot.directory().canonicalize().unwrap_or_else(|_| snapshot.directory().to_owned());
+    let inside = generation.parent().unwrap_or(&generation);
     for (target, resolved) in targets.iter().zip(&resolved) {
-        let links_to = target.canonicalize().is_ok_and(|path| path.starts_with(&inside));
-        if links_to || resolved.as_ref().is_some_and(|path| path.starts_with(&inside)) {
+        let links_to = target.canonicalize().is_ok_and(|path| path.starts_with(inside));
+        if links_to || resolved.as_ref().is_some_and(|path| path.starts_with(inside)) {
             let path = target.display();
             return Err(Failure::Usage(format!(
                 "{path} lies inside the snapshot being exported; its files are never changed: choose another place"

@@ -75,6 +75,8 @@ fn export_gives_numpy_what_the_snapshot_holds() {
     let inside = format!("indexes/demo/{}/vectors.nf", current.trim());
     let args = ["export", "--name", "demo", "--vectors", &inside, "--ids", "ids.txt"];
     workplace.check_fails(&args, 2, &["inside the snapshot"]);
+    let args = ["export", "--name", "demo", "--vectors", "v.npy", "--ids", "indexes/demo/CURRENT"];
+    workplace.check_fails(&args, 2, &["inside the snapshot"]);
     workplace.json(&["inspect", "--name", "demo", "--verify", "--json"]);
     assert!(!workplace.listing().iter().any(|name| name.to_string_lossy().ends_with(".part")));
 }
