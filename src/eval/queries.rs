@@ -7,7 +7,9 @@ use rand::{RngExt, SeedableRng};
 
 use crate::distance::Query;
 use crate::index::{EngineKind, ItemSet};
-use crate::query::{EngineChoice, QueryError, SearchTarget, distance_from_build, execute, make_plan};
+use crate::query::{
+    EngineChoice, QueryError, SearchTarget, Weighting, distance_from_build, execute, make_plan,
+};
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
 
@@ -64,18 +66,13 @@ impl QuerySet {
     ) -> Result<Self, EvalError> {
         let mut rng = StdRng::seed_from_u64(seed);
         let schema = snapshot.schema();
-        let anchor = schema.anchor;
         let mut queries = Vec::with_capacity(n);
         for _ in 0..n {
             let vector = point(snapshot, &mut rng);
-            let weights = family.draw(schema, &mut rng);
-            let max = weights.iter().fold(anchor, |max, weight| max.max(*weight));
-            let mut dims = Vec::with_capacity(schema.dim());
-            for (feature, weight) in schema.features.iter().zip(&weights) {
-                dims.extend(std::iter::repeat_n((weight / max) as f32, feature.n_dims()));
-            }
-            let query = Query::new(&vector, &dims, (anchor / max) as f32);
-            let distance = distance_from_build(schema, &weights);
+            let weighting = Weighting { features: family.draw(schema, &mut rng), anchor: schema.anchor };
+            let (dims, anchor) = weighting.scaled(schema);
+            let query = Query::new(&vector, &dims, anchor);
+            let distance = distance_from_build(schema, &weighting.features);
             queries.push(truth(snapshot, query, distance, k)?);
         }
         Ok(Self { family: family.to_string(), k, queries })

@@ -36,3 +36,4 @@ pub use search::similar;
 
 pub(crate) use plan::CALIBRATED_K;
 pub(crate) use search::{SearchTarget, execute, make_plan};
+pub(crate) use weights::Weighting;

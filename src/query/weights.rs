@@ -7,7 +7,7 @@ use super::request::SimilarRequest;
 
 /// Weights by feature and the anchor, as asked for and as computed with.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Weighting {
+pub(crate) struct Weighting {
     /// Weight of each feature, 0 to 1e6.
     pub features: Vec<f64>,
     /// The anchor, 0 to 1e6.
