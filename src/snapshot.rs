@@ -128,6 +128,11 @@ impl Snapshot {
         }
     }
 
+    /// The exact engine, which every generation has.
+    pub fn exact(&self) -> &Exact {
+        &self.exact
+    }
+
     /// The engines this generation has.
     pub fn engines(&self) -> Vec<EngineKind> {
         EngineKind::ALL.into_iter().filter(|kind| self.engine(*kind).is_some()).collect()
@@ -158,7 +163,7 @@ impl Snapshot {
         self.tags.verify(self.items.len())?;
         self.exact.verify(&self.vectors)?;
         if let Some(hnsw) = &self.hnsw {
-            hnsw.verify()?;
+            hnsw.verify(&self.vectors)?;
         }
         if let Some(forest) = &self.forest {
             forest.wait().map_err(|error| {

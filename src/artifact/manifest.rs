@@ -69,6 +69,8 @@ pub struct BuildParameters {
     pub engines: Vec<String>,
     /// What built the graph.
     pub graph_builder: String,
+    /// Whether the graph was kept small.
+    pub compact: bool,
     /// HNSW's M.
     pub m: u64,
     /// HNSW's ef during construction.
@@ -146,18 +148,36 @@ pub struct Calibration {
     pub forest: Vec<CalibrationBucket>,
 }
 
-/// Cost of the exact scan: `base_us + items * (per_item_ns + active_dims * per_value_ns) / 1000`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What the exact engine costs, one thread.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExactCost {
-    /// Microseconds for any query.
-    pub base_us: f64,
-    /// Nanoseconds for each item.
-    pub per_item_ns: f64,
-    /// Nanoseconds for each item and dimension with a weight above 0.
-    pub per_value_ns: f64,
-    /// Nanoseconds for each item scored alone, where a filter leaves few.
-    pub per_gathered_ns: f64,
+    /// Without a filter, by how many dimensions have a weight above 0, ascending.
+    pub by_dims: Vec<DimsCost>,
+    /// With a filter, by the share of items it accepts, ascending: how many times the cost without one.
+    pub by_share: Vec<ShareCost>,
+    /// Nanoseconds for each item scored on its own, where a filter leaves few.
+    pub per_row_ns: f64,
+}
+
+/// Cost of a scan by its dimensions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DimsCost {
+    /// Dimensions with a weight above 0.
+    pub dims: u32,
+    /// Mean microseconds.
+    pub mean_us: f64,
+}
+
+/// Cost of a filtered scan.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShareCost {
+    /// Share of all items that are accepted.
+    pub share: f64,
+    /// How many times the cost without a filter.
+    pub factor: f64,
 }
 
 /// Searches under weights up to one distance from the build metric.

@@ -30,8 +30,8 @@ mod writer;
 pub use error::ArtifactError;
 pub use header::{FORMAT_VERSION, OLDEST_FORMAT_VERSION};
 pub use manifest::{
-    BuildParameters, Calibration, CalibrationBucket, EffortPoint, ExactCost, FileEntry, MANIFEST_FILE,
-    Manifest, Measurement, Provenance,
+    BuildParameters, Calibration, CalibrationBucket, DimsCost, EffortPoint, ExactCost, FileEntry,
+    MANIFEST_FILE, Manifest, Measurement, Provenance, ShareCost,
 };
 pub use publish::{CURRENT_FILE, Published, SnapshotDir, Staging};
 pub use reader::{Section, SectionFile, read_checked};

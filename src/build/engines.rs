@@ -2,43 +2,56 @@
 
 use std::path::Path;
 
-use crate::content::VectorsBuilder;
+use crate::content::ArrangedVectors;
 use crate::feature::Schema;
-use crate::index::hnsw::{GraphBuilder, HnswRs, RepairReport, repair, sample_entries, write_graph};
+use crate::index::hnsw::{MetricPoints, RepairReport, repair, sample_entries, write_graph};
 use crate::index::{BuildMetric, ForestParameters, build_forest, write_exact};
 use crate::progress::{CancelToken, Progress};
 
 use super::error::BuildError;
 use super::options::BuildOptions;
 
-/// What builds the graph.
-pub(super) const GRAPH_BUILDER: HnswRs = HnswRs;
+/// Dimensions count at least this share of the heaviest in the storage order: the scan is asked for all weights, also
+/// those that the graph is not built for.
+const LEAST_ORDER_SHARE: f64 = 0.1;
 
-pub(super) fn exact(directory: &Path, vectors: &VectorsBuilder, dim: usize) -> Result<(), BuildError> {
-    Ok(write_exact(directory, vectors.rows(), dim)?)
+/// How much each dimension counts in the storage order, `[dim]`.
+pub(super) fn order_weights(schema: &Schema) -> Vec<f32> {
+    let most = schema.features.iter().map(|feature| feature.build_weight()).fold(0.0, f64::max);
+    let weights = schema.features.iter().flat_map(|feature| {
+        let weight = feature.build_weight().max(LEAST_ORDER_SHARE * most);
+        std::iter::repeat_n(weight as f32, feature.n_dims())
+    });
+    weights.collect()
+}
+
+pub(super) fn exact(directory: &Path, vectors: &ArrangedVectors) -> Result<(), BuildError> {
+    Ok(write_exact(directory, vectors.rows(), vectors.dim())?)
 }
 
 pub(super) fn graph(
     directory: &Path,
-    vectors: &VectorsBuilder,
+    vectors: &ArrangedVectors,
     schema: &Schema,
     options: &BuildOptions,
     progress: &Progress,
     cancel: &CancelToken,
 ) -> Result<RepairReport, BuildError> {
     let metric = BuildMetric::of_build_weights(schema);
-    let points = metric.points(vectors.rows());
-    let mut neighbours = GRAPH_BUILDER.build(&points, metric.stride(), options.graph, progress, cancel)?;
-    drop(points);
-    let mut entries = sample_entries(neighbours.n_items(), options.seed);
+    let rows = metric.points(vectors.rows());
+    let points = MetricPoints::new(&rows, metric.stride());
+    let mut neighbours = options.builder.builder().build(&points, options.graph(), progress, cancel)?;
+    drop(rows);
+    let mut entries = sample_entries(neighbours.n_items(), vectors.dim());
     let report = repair(&mut neighbours, &mut entries);
-    write_graph(directory, &neighbours, &entries, vectors.rows(), schema.dim())?;
+    let layout = options.layout(vectors.dim());
+    write_graph(directory, &neighbours, &entries, vectors.rows(), vectors.dim(), layout)?;
     Ok(report)
 }
 
 pub(super) fn forest(
     directory: &Path,
-    vectors: &VectorsBuilder,
+    vectors: &ArrangedVectors,
     schema: &Schema,
     options: &BuildOptions,
     progress: &Progress,

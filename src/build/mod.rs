@@ -26,7 +26,6 @@ use crate::artifact::{
 use crate::eval::{Family, QuerySet, calibrate, find_scan_error, measure};
 use crate::feature::{FittedSchema, Schema};
 use crate::index::EngineKind;
-use crate::index::hnsw::GraphBuilder;
 use crate::progress::{CancelToken, Progress};
 use crate::query::EngineChoice;
 use crate::snapshot::Snapshot;
@@ -132,9 +131,11 @@ impl Run<'_> {
         let n_items = read.n_items;
         let (fitted, vectors) = read.write(directory, self.cancel)?;
         self.check_values(&fitted)?;
+        let vectors = vectors.arrange(&engines::order_weights(&fitted.schema));
+        vectors.write(directory)?;
         self.clock.lap("vectors");
         let schema_hash = fitted.schema.hash();
-        engines::exact(directory, &vectors, fitted.schema.dim())?;
+        engines::exact(directory, &vectors)?;
         self.clock.lap("exact");
         if self.options.engines.contains(&EngineKind::Hnsw) {
             let report = engines::graph(
@@ -214,9 +215,10 @@ impl Run<'_> {
     fn parameters(&self) -> BuildParameters {
         BuildParameters {
             engines: self.options.engines.iter().map(|kind| kind.name().to_owned()).collect(),
-            graph_builder: engines::GRAPH_BUILDER.name().to_owned(),
-            m: self.options.graph.m as u64,
-            ef_construction: self.options.graph.ef_construction as u64,
+            graph_builder: self.options.builder.builder().name().to_owned(),
+            compact: self.options.compact,
+            m: self.options.m as u64,
+            ef_construction: self.options.ef_construction as u64,
             trees: self.options.trees as u64,
             seed: self.options.seed,
             threads: rayon::current_num_threads() as u64,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::feature::Schema;
 use crate::index::EngineKind;
-use crate::index::hnsw::GraphParameters;
+use crate::index::hnsw::{BuilderKind, GraphParameters, LayoutKind};
 use crate::progress::CancelToken;
 
 use super::error::BuildError;
@@ -15,8 +15,14 @@ use super::error::BuildError;
 pub struct BuildOptions {
     /// Engines to build; the exact one is always built, everything else is measured against it.
     pub engines: Vec<EngineKind>,
-    /// M and ef of the graph.
-    pub graph: GraphParameters,
+    /// What builds the graph.
+    pub builder: BuilderKind,
+    /// M of the graph: a track keeps up to 2 M neighbours.
+    pub m: usize,
+    /// Width of the beam that finds neighbours during construction.
+    pub ef_construction: usize,
+    /// Keep the graph small: its records hold ids only, and a search fetches codes.
+    pub compact: bool,
     /// Trees of the forest.
     pub trees: usize,
     /// Seed of everything random.
@@ -37,7 +43,10 @@ impl Default for BuildOptions {
     fn default() -> Self {
         Self {
             engines: EngineKind::ALL.to_vec(),
-            graph: GraphParameters { m: 16, ef_construction: 200 },
+            builder: BuilderKind::default(),
+            m: 16,
+            ef_construction: 100,
+            compact: false,
             trees: 30,
             seed: 42,
             threads: 0,
@@ -50,10 +59,20 @@ impl Default for BuildOptions {
 }
 
 impl BuildOptions {
+    /// What the graph builder is asked for.
+    pub fn graph(&self) -> GraphParameters {
+        GraphParameters { m: self.m, ef_construction: self.ef_construction, seed: self.seed }
+    }
+
+    /// How the graph is to lie in memory.
+    pub fn layout(&self, dim: usize) -> LayoutKind {
+        if self.compact { LayoutKind::Split } else { LayoutKind::best(dim) }
+    }
+
     /// Checks what the types allow but makes no sense.
     pub fn validate(&self) -> Result<(), BuildError> {
         let wrong = |option, got: String, expected| Err(BuildError::Option { option, got, expected });
-        self.graph.validate()?;
+        self.graph().validate()?;
         if !self.engines.contains(&EngineKind::Exact) {
             let names: Vec<&str> = self.engines.iter().map(|kind| kind.name()).collect();
             return wrong(
@@ -95,11 +114,16 @@ impl BuildOptions {
     }
 
     /// A rough upper bound, from what was measured on real tracks: values and vectors in two forms, text by item, and
-    /// for the graph what `hnsw_rs` keeps (a counted reference and a distance for every link, both ways).
+    /// for the graph its links twice, or what `hnsw_rs` keeps (a counted reference and a distance for every link, both
+    /// ways).
     fn estimated_bytes(&self, n_items: u64, dim: u64) -> u64 {
         let content = 16 * dim + 8 * dim + 900;
         let points = 8 * dim + 128;
-        let graph = 400 + 80 * 2 * self.graph.m as u64;
+        let each_link = match self.builder {
+            BuilderKind::Batched => 16,
+            BuilderKind::HnswRs => 80,
+        };
+        let graph = 400 + each_link * 2 * self.m as u64;
         let mut each = content;
         if self.engines.contains(&EngineKind::Hnsw) {
             each += points + graph;

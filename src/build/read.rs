@@ -132,7 +132,7 @@ impl Reader {
 }
 
 impl Read {
-    /// Fits the statistics and writes contents and vectors; returns what the engines are built from.
+    /// Fits the statistics and writes the contents; returns the vectors, which are not written yet.
     pub fn write(
         self,
         directory: &Path,
@@ -154,7 +154,6 @@ impl Read {
             missing.iter().for_each(|feature| vectors.set_missing(*feature, item));
         }
         cancel.check()?;
-        vectors.write(directory)?;
         Ok((rows.fitted, vectors))
     }
 }

@@ -7,7 +7,7 @@ use crate::artifact::SnapshotDir;
 use crate::build::{self, BuildOptions, BuildReport};
 use crate::feature::Schema;
 use crate::index::EngineKind;
-use crate::index::hnsw::GraphParameters;
+use crate::index::hnsw::BuilderKind;
 use crate::store::{self, CatalogueStore, StoreLocation};
 
 /// What goes into the indexes.
@@ -34,11 +34,17 @@ pub(super) struct BuildFlags {
     #[arg(long, value_delimiter = ',', default_value = "exact,hnsw,forest")]
     engines: Vec<EngineKind>,
     /// M of the graph: a track keeps up to 2 M neighbours
-    #[arg(long, default_value_t = BuildOptions::default().graph.m)]
+    #[arg(long, default_value_t = BuildOptions::default().m)]
     m: usize,
     /// Width of the beam that finds neighbours during construction
-    #[arg(long, default_value_t = BuildOptions::default().graph.ef_construction)]
+    #[arg(long, default_value_t = BuildOptions::default().ef_construction)]
     ef_construction: usize,
+    /// What builds the graph: batched (the same graph on any number of threads) or hnsw_rs
+    #[arg(long, default_value = "batched")]
+    builder: BuilderKind,
+    /// Keep the graph small on disk and in memory, at about half the speed
+    #[arg(long)]
+    compact: bool,
     /// Trees of the forest
     #[arg(long, default_value_t = BuildOptions::default().trees)]
     trees: usize,
@@ -70,7 +76,10 @@ impl BuildFlags {
         engines.dedup();
         let options = BuildOptions {
             engines,
-            graph: GraphParameters { m: self.m, ef_construction: self.ef_construction },
+            builder: self.builder,
+            m: self.m,
+            ef_construction: self.ef_construction,
+            compact: self.compact,
             trees: self.trees,
             seed: self.seed,
             threads: self.threads,

@@ -4,11 +4,13 @@
 //! ```text
 //! items.rs    items.nf    ids, track records, raw values
 //! vectors.rs  vectors.nf  transformed vectors and which values are missing
+//! order.rs                the order in which vectors are stored
 //! tags.rs     tags.nf     genres and artists, for filters
 //! titles.rs   titles.*    search by title and artist
 //! ```
 
 mod items;
+mod order;
 mod tags;
 mod titles;
 mod vectors;
@@ -19,6 +21,7 @@ pub use titles::Titles;
 pub use vectors::Vectors;
 
 pub(crate) use items::{ITEMS_FILE, ItemsBuilder};
+pub(crate) use order::ORDER_LEAF;
 pub(crate) use tags::{TAGS_FILE, TagsBuilder, fold};
 pub(crate) use titles::{TERMS_FILE, TITLES_FILE, open_titles, write_titles};
-pub(crate) use vectors::{VECTORS_FILE, VectorsBuilder};
+pub(crate) use vectors::{ArrangedVectors, VECTORS_FILE, VectorsBuilder};

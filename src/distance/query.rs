@@ -34,7 +34,7 @@ impl Query {
             + vector.iter().zip(weights).map(|(q, w)| f64::from(*w) * f64::from(*q).powi(2)).sum::<f64>();
         let active_dims: Vec<u32> = (0..dim as u32).filter(|i| weights[*i as usize] > 0.0).collect();
         let mut active_lanes: Vec<u32> =
-            active_dims.iter().map(|i| i / super::ROW_LANES as u32 * super::ROW_LANES as u32).collect();
+            active_dims.iter().map(|i| i / super::LANES as u32 * super::LANES as u32).collect();
         active_lanes.dedup();
         Self {
             dim,
@@ -98,6 +98,16 @@ impl Query {
         bounded.then_some(2.0 * (1.5 * (self.n_active() as f32 + 3.0) + 4.0) / (1_u32 << 24) as f32)
     }
 
+    /// Every dimension with a weight above 0 as `(i, sqrt(w_i), sqrt(w_i) q_i / |q|)`.
+    pub(crate) fn active(&self) -> impl Iterator<Item = (usize, f32, f32)> {
+        let inverse_norm = if self.norm_squared > 0.0 { 1.0 / self.norm_squared.sqrt() } else { 0.0 };
+        self.active_dims.iter().map(move |&dim| {
+            let dim = dim as usize;
+            let root = f64::from(self.weights[dim]).sqrt();
+            (dim, root as f32, (root * f64::from(self.vector[dim]) * inverse_norm) as f32)
+        })
+    }
+
     pub(super) fn weighted(&self) -> &[f32] {
         &self.weighted
     }
@@ -106,16 +116,12 @@ impl Query {
         &self.weights
     }
 
-    pub(super) fn active_dims(&self) -> &[u32] {
-        &self.active_dims
-    }
-
     /// First dimensions of the row lanes that hold an active dimension.
     pub(super) fn active_lanes(&self) -> &[u32] {
         &self.active_lanes
     }
 
-    pub(super) fn inverse_norm(&self) -> f32 {
+    pub(crate) fn inverse_norm(&self) -> f32 {
         self.inverse_norm
     }
 }

@@ -16,17 +16,6 @@ fn case() -> impl Strategy<Value = (Vec<f32>, Vec<f32>, f32, Vec<Vec<f32>>)> {
     })
 }
 
-fn block_of(items: &[Vec<f32>], dim: usize) -> Vec<f32> {
-    let mut block = vec![0.0; dim * BLOCK];
-    for (item, vector) in items.iter().enumerate() {
-        for (i, x) in vector.iter().enumerate() {
-            // Spread over the block, so that every group of lanes is met.
-            block[i * BLOCK + item * 25] = *x;
-        }
-    }
-    block
-}
-
 fn rows_of(items: &[Vec<f32>], dim: usize) -> Vec<f32> {
     let mut rows = vec![0.0; items.len() * stride(dim)];
     for (row, vector) in rows.chunks_exact_mut(stride(dim)).zip(items) {
@@ -39,17 +28,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn block_kernels_keep_their_error_bound((vector, weights, anchor, items) in case()) {
+    fn row_kernels_keep_their_error_bound((vector, weights, anchor, items) in case()) {
         let query = Query::new(&vector, &weights, anchor);
         let Some(error) = query.f32_error() else { return Ok(()) };
-        let block = block_of(&items, vector.len());
+        let rows = rows_of(&items, vector.len());
+        let ids: Vec<u32> = (0..items.len() as u32).rev().collect();
         for isa in Isa::available() {
-            let mut scores = vec![0.0; BLOCK];
-            Kernels::of(isa).unwrap().score_block(&query, &block, &mut scores);
-            for (item, vector) in items.iter().enumerate() {
-                let (score, truth) = (scores[item * 25], canonical(&query, vector));
+            let mut scores = Vec::new();
+            score_rows(isa, &query, &rows, &ids, &mut scores);
+            prop_assert_eq!(scores.len(), ids.len());
+            for (score, id) in scores.iter().zip(&ids) {
+                let truth = canonical(&query, &items[*id as usize]);
                 prop_assert!(
-                    score == RESCORE || (score - truth).abs() <= error,
+                    *score == RESCORE || (score - truth).abs() <= error,
                     "{isa:?}: {score} is not within {error} of {truth}"
                 );
             }
@@ -57,20 +48,20 @@ proptest! {
     }
 
     #[test]
-    fn row_kernels_agree_with_the_canonical_score((vector, weights, anchor, items) in case()) {
-        let query = Query::new(&vector, &weights, anchor);
-        let Some(error) = query.f32_error() else { return Ok(()) };
+    fn dot_kernels_agree((vector, _, _, items) in case()) {
         let rows = rows_of(&items, vector.len());
-        let ids: Vec<u32> = (0..items.len() as u32).rev().collect();
+        let mut point = vec![0.0; stride(vector.len())];
+        point[..vector.len()].copy_from_slice(&vector);
+        let ids: Vec<u32> = (0..items.len() as u32).collect();
         for isa in Isa::available() {
-            let mut scores = Vec::new();
-            Kernels::of(isa).unwrap().score_rows(&query, &rows, &ids, &mut scores);
-            prop_assert_eq!(scores.len(), ids.len());
-            for (score, id) in scores.iter().zip(&ids) {
-                let item = &items[*id as usize];
-                let norm: f32 = anchor + item.iter().zip(&weights).map(|(x, w)| w * x * x).sum::<f32>();
-                let truth = canonical(&query, item);
-                prop_assert!(norm < 2.0 * TINY || (score - truth).abs() <= error, "{isa:?}: {score} for {truth}");
+            let mut distances = Vec::new();
+            dot_distances(isa, &point, &rows, &ids, &mut distances);
+            for (distance, item) in distances.iter().zip(&items) {
+                let terms = item.iter().zip(&vector).map(|(a, b)| f64::from(*a) * f64::from(*b));
+                let size: f64 = terms.clone().map(f64::abs).sum();
+                let truth = (1.0 - terms.sum::<f64>()).max(0.0);
+                let off = (f64::from(*distance) - truth).abs();
+                prop_assert!(off <= 1e-5 * (1.0 + size), "{isa:?}: {distance} for {truth}");
             }
         }
     }

@@ -1,15 +1,13 @@
 //! What the planner needs to know of a new generation: what the scan costs, and what recall the approximate engines
 //! reach at which effort, by how far the weights are from the build metric.
 
-use std::time::Instant;
-
-use crate::artifact::{Calibration, CalibrationBucket, EffortPoint, ExactCost};
-use crate::distance::Query;
-use crate::index::{EngineKind, ItemSet};
+use crate::artifact::{Calibration, CalibrationBucket, EffortPoint};
+use crate::index::EngineKind;
 use crate::progress::{CancelToken, Progress};
-use crate::query::{CALIBRATED_K, EngineChoice, Plan, SearchTarget, execute};
+use crate::query::{CALIBRATED_K, EngineChoice};
 use crate::snapshot::Snapshot;
 
+use super::exact_cost::exact_cost;
 use super::measure::{percentile, search};
 use super::queries::{EvalError, EvalQuery, QuerySet};
 use super::weights::Family;
@@ -17,11 +15,11 @@ use super::weights::Family;
 /// Queries drawn for each kind of weights.
 const QUERIES: usize = 60;
 /// Efforts tried: ef of the graph.
-const GRAPH_EFFORTS: [usize; 8] = [16, 24, 32, 48, 64, 96, 160, 320];
+const GRAPH_EFFORTS: [usize; 14] = [10, 12, 14, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192, 320];
 /// Efforts tried: `search_k` of the forest.
 const FOREST_EFFORTS: [usize; 7] = [200, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
 /// Upper ends of the buckets; the last takes the rest.
-const BUCKETS: [f64; 8] = [0.3, 0.6, 0.8, 1.0, 1.2, 1.5, 1.8, 100.0];
+const BUCKETS: [f64; 9] = [0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 1.8, 100.0];
 /// Queries of a bucket that are run: the forest is far slower than the graph and nobody plans by it.
 const GRAPH_QUERIES: usize = 400;
 const FOREST_QUERIES: usize = 40;
@@ -37,7 +35,7 @@ pub fn calibrate(
 ) -> Result<Calibration, EvalError> {
     let families = families(snapshot);
     let phase = progress.phase("calibration", families.len() as u64, "weight families");
-    let mut calibration = Calibration { exact: exact_cost(snapshot, seed)?, ..Calibration::default() };
+    let mut calibration = Calibration::default();
     let mut queries: Vec<EvalQuery> = Vec::new();
     for (number, family) in families.iter().enumerate() {
         cancel.check()?;
@@ -45,6 +43,7 @@ pub fn calibrate(
         queries.extend(set.queries);
         phase.advance(1);
     }
+    calibration.exact = exact_cost(snapshot, &queries, seed, cancel)?;
     let mut eccentricities: Vec<f64> = queries.iter().map(|query| query.query.eccentricity()).collect();
     eccentricities.sort_by(f64::total_cmp);
     calibration.max_eccentricity = percentile(&eccentricities, 0.99);
@@ -121,49 +120,4 @@ fn effort_point(
     }
     let n = queries.len() as f64;
     Ok(EffortPoint { effort: effort as u32, recall: recall / n, mean_us: us / n })
-}
-
-/// Times scans with one and with all dimensions weighted, and scoring items one by one.
-fn exact_cost(snapshot: &Snapshot, seed: u64) -> Result<ExactCost, EvalError> {
-    let set = QuerySet::draw(snapshot, &Family::Uniform, 5, CALIBRATED_K, seed)?;
-    let Some(sample) = set.queries.first() else { return Ok(ExactCost::default()) };
-    let vector = sample.query.vector().to_vec();
-    let dim = vector.len();
-    let n_items = snapshot.items().len();
-    let with_dims = |n: usize| {
-        let weights: Vec<f32> = (0..dim).map(|i| if i < n { 1.0 } else { 0.0 }).collect();
-        Query::new(&vector, &weights, 0.5)
-    };
-    let n = n_items as f64;
-    let one_us = fastest_us(snapshot, &with_dims(1), None)?;
-    let all_us = fastest_us(snapshot, &with_dims(dim), None)?;
-    let few = ItemSet::from_fn(n_items, |item| item % 32 == 0);
-    let gathered_us = fastest_us(snapshot, &with_dims(dim), Some(&few))?;
-    let per_value_ns =
-        if dim > 1 { 1000.0 * (all_us - one_us).max(0.0) / (n * (dim - 1) as f64) } else { 0.0 };
-    Ok(ExactCost {
-        base_us: 1.0,
-        per_item_ns: (1000.0 * one_us / n - per_value_ns).max(0.0),
-        per_value_ns,
-        per_gathered_ns: 1000.0 * gathered_us / few.len() as f64,
-    })
-}
-
-fn fastest_us(snapshot: &Snapshot, query: &Query, allowed: Option<&ItemSet>) -> Result<f64, EvalError> {
-    let target = SearchTarget { query, k: CALIBRATED_K, allowed, excluded: &[] };
-    let plan = Plan {
-        engine: EngineKind::Exact,
-        effort: 0,
-        reason: String::new(),
-        estimated_us: 0.0,
-        distance_from_build: 0.0,
-        n_accepted: 0,
-    };
-    let mut fastest = f64::INFINITY;
-    for _ in 0..5 {
-        let started = Instant::now();
-        execute(snapshot, &plan, &target)?;
-        fastest = fastest.min(started.elapsed().as_secs_f64() * 1e6);
-    }
-    Ok(fastest)
 }

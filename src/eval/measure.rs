@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::artifact::Measurement;
-use crate::index::{EngineKind, Hit, ItemSet};
+use crate::index::{Allowed, EngineKind, Hit};
 use crate::progress::CancelToken;
 use crate::query::{EngineChoice, Plan, SearchTarget, execute, make_plan};
 use crate::snapshot::Snapshot;
@@ -86,7 +86,7 @@ pub(super) fn search(
     query: &EvalQuery,
     k: usize,
 ) -> Result<Outcome, EvalError> {
-    let target = SearchTarget { query: &query.query, k, allowed: None::<&ItemSet>, excluded: &[] };
+    let target = SearchTarget { query: &query.query, k, allowed: None::<&Allowed>, excluded: &[] };
     let started = Instant::now();
     let mut plan = make_plan(snapshot, engine, &target, TARGET_RECALL, query.distance);
     plan.effort = effort.unwrap_or(plan.effort);

@@ -4,13 +4,15 @@
 //! weights.rs    the weight families and profiles that are measured
 //! queries.rs    held-out query points, their ground truth
 //! measure.rs    one engine over a set of queries: tie-aware recall, latency percentiles
-//! calibrate.rs  what the planner needs to know of a new generation
+//! calibrate.rs  what the planner needs to know of a new generation: recall and cost of graph and forest
+//! exact_cost.rs the same of the exact engine
 //! scan_check.rs the scan against every item's canonical score
 //! report.rs     a table for people
 //! plot.rs       recall against latency as SVG
 //! ```
 
 mod calibrate;
+mod exact_cost;
 mod measure;
 mod plot;
 mod queries;

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::distance::Query;
-use crate::index::{EngineKind, ItemSet};
+use crate::index::{Allowed, EngineKind};
 use crate::query::{
     EngineChoice, QueryError, SearchTarget, Weighting, distance_from_build, execute, make_plan,
 };
@@ -87,7 +87,7 @@ fn point(snapshot: &Snapshot, rng: &mut StdRng) -> Vec<f32> {
 }
 
 fn truth(snapshot: &Snapshot, query: Query, distance: f64, k: usize) -> Result<EvalQuery, EvalError> {
-    let target = SearchTarget { query: &query, k, allowed: None::<&ItemSet>, excluded: &[] };
+    let target = SearchTarget { query: &query, k, allowed: None::<&Allowed>, excluded: &[] };
     let plan = make_plan(snapshot, EngineChoice::Fixed(EngineKind::Exact), &target, 1.0, distance);
     let started = Instant::now();
     let found = execute(snapshot, &plan, &target)?;

@@ -1,7 +1,7 @@
 //! Whether the exact scan is exact: it is the ground truth of everything else, so it is compared with the canonical
 //! score of every item.
 
-use crate::index::{EngineKind, ItemSet, best_accepted};
+use crate::index::{Allowed, EngineKind, best_accepted};
 use crate::query::{EngineChoice, SearchTarget, execute, make_plan};
 use crate::snapshot::Snapshot;
 
@@ -19,7 +19,7 @@ pub fn find_scan_error(snapshot: &Snapshot, seed: u64) -> Result<Option<String>,
     for family in Family::MAIN {
         let set = QuerySet::draw(snapshot, &family, QUERIES, K, seed)?;
         for query in &set.queries {
-            let target = SearchTarget { query: &query.query, k: K, allowed: None::<&ItemSet>, excluded: &[] };
+            let target = SearchTarget { query: &query.query, k: K, allowed: None::<&Allowed>, excluded: &[] };
             let choice = EngineChoice::Fixed(EngineKind::Exact);
             let plan = make_plan(snapshot, choice, &target, 1.0, query.distance);
             let found = execute(snapshot, &plan, &target)?.hits;

@@ -1,13 +1,16 @@
 //! Collects what may be among the best k by an approximate score, then scores it canonically and orders it.
 
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
 use crate::content::Vectors;
-use crate::distance::{self, Query};
+use crate::distance::{self, Isa, Query, score_rows};
 use crate::track::ItemIdx;
 
 use super::SearchRequest;
 
-/// Below this share of accepted items scoring them one by one is cheaper than any other way.
-pub(super) const GATHER_SHARE: usize = 16;
+/// Rows scored at a time.
+const CHUNK: usize = 1024;
 
 /// One result.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,6 +19,11 @@ pub struct Hit {
     pub item: ItemIdx,
     /// Its canonical similarity.
     pub score: f32,
+}
+
+/// The order of answers: score descending, item ascending.
+fn order(a: &Hit, b: &Hit) -> Ordering {
+    b.score.total_cmp(&a.score).then(a.item.cmp(&b.item))
 }
 
 /// Everything whose approximate score is within twice the error bound of the k-th best: if scores are off by at most
@@ -27,14 +35,14 @@ pub struct Candidates {
     margin: f32,
     threshold: f32,
     capacity: usize,
-    /// (approximate score, item); an infinite score must be judged canonically.
+    /// (approximate score, position); an infinite score must be judged canonically.
     found: Vec<(f32, u32)>,
 }
 
 impl Candidates {
     /// For the best `k` by scores that are off by at most `error`.
     pub fn new(k: usize, error: f32) -> Self {
-        let capacity = (4 * k).max(512);
+        let capacity = k.saturating_mul(4).max(512);
         Self { k, margin: 2.0 * error, threshold: f32::NEG_INFINITY, capacity, found: Vec::new() }
     }
 
@@ -44,10 +52,10 @@ impl Candidates {
         self.threshold
     }
 
-    /// Adds an item whose score is not below the threshold.
+    /// Adds the item at a position, whose score is not below the threshold.
     #[inline]
-    pub fn push(&mut self, score: f32, item: ItemIdx) {
-        self.found.push((score, item.0));
+    pub fn push(&mut self, score: f32, position: u32) {
+        self.found.push((score, position));
         if self.found.len() >= self.capacity {
             self.shrink();
         }
@@ -71,21 +79,19 @@ impl Candidates {
     /// The best k by canonical score.
     pub fn finish(mut self, vectors: &Vectors, query: &Query) -> Vec<Hit> {
         self.shrink();
-        let items = self.found.iter().map(|(_, item)| ItemIdx(*item));
-        best(items, vectors, query, self.k)
+        best(self.found.iter().map(|(_, position)| *position), vectors, query, self.k)
     }
 }
 
-/// The best `k` of `items` by canonical score.
+/// The best `k` of the items at `positions` by canonical score.
 pub(super) fn best(
-    items: impl Iterator<Item = ItemIdx>,
+    positions: impl Iterator<Item = u32>,
     vectors: &Vectors,
     query: &Query,
     k: usize,
 ) -> Vec<Hit> {
-    let score = |item| Hit { item, score: distance::canonical(query, vectors.row(item)) };
-    let mut hits: Vec<Hit> = items.map(score).collect();
-    let order = |a: &Hit, b: &Hit| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item));
+    let score = |position| canonical_hit(vectors, query, position);
+    let mut hits: Vec<Hit> = positions.map(score).collect();
     if hits.len() > k {
         hits.select_nth_unstable_by(k, order);
         hits.truncate(k);
@@ -94,14 +100,102 @@ pub(super) fn best(
     hits
 }
 
-/// The best of the accepted items, each scored alone: for filters that leave few.
+fn canonical_hit(vectors: &Vectors, query: &Query, position: u32) -> Hit {
+    Hit { item: vectors.item_at(position), score: distance::canonical(query, vectors.row_at(position)) }
+}
+
+/// The best of all accepted items, each scored canonically: slow, and the truth that everything else is checked
+/// against.
 pub(crate) fn best_accepted(vectors: &Vectors, request: &SearchRequest<'_>) -> Vec<Hit> {
-    let accepted = |item: &ItemIdx| request.accepts(*item);
-    match request.allowed {
-        Some(allowed) => best(allowed.iter().filter(accepted), vectors, request.query, request.k),
-        None => {
-            let all = (0..vectors.len() as u32).map(ItemIdx);
-            best(all.filter(accepted), vectors, request.query, request.k)
+    let accepted = (0..vectors.len() as u32).filter(|position| request.accepts(vectors, *position));
+    best(accepted, vectors, request.query, request.k)
+}
+
+/// The plain scan: the best of all accepted items by f32 scores of their rows, then canonically.
+pub(super) fn scan_rows(isa: Isa, vectors: &Vectors, request: &SearchRequest<'_>) -> Vec<Hit> {
+    let Some(error) = request.query.f32_error() else { return best_accepted(vectors, request) };
+    let mut candidates = Candidates::new(request.k, error);
+    let mut scores = Vec::with_capacity(CHUNK);
+    let mut visit = |positions: &[u32]| {
+        scores.clear();
+        score_rows(isa, request.query, vectors.rows(), positions, &mut scores);
+        for (&score, &position) in scores.iter().zip(positions) {
+            if score >= candidates.threshold() && request.is_not_excluded(vectors, position) {
+                candidates.push(score, position);
+            }
         }
+    };
+    match request.allowed {
+        Some(allowed) => allowed.for_each_chunk(CHUNK, visit),
+        None => {
+            let n_items = vectors.len() as u32;
+            let mut positions = Vec::with_capacity(CHUNK);
+            for first in (0..n_items).step_by(CHUNK) {
+                positions.clear();
+                positions.extend(first..n_items.min(first + CHUNK as u32));
+                visit(&positions);
+            }
+        }
+    }
+    candidates.finish(vectors, request.query)
+}
+
+/// The best of the items at `positions`, which are accepted, by f32 scores of their rows, then canonically.
+pub(super) fn rescore(isa: Isa, vectors: &Vectors, query: &Query, k: usize, positions: &[u32]) -> Vec<Hit> {
+    let Some(error) = query.f32_error() else { return best(positions.iter().copied(), vectors, query, k) };
+    let mut scores = Vec::with_capacity(positions.len());
+    score_rows(isa, query, vectors.rows(), positions, &mut scores);
+    let mut candidates = Candidates::new(k, error);
+    for (&score, &position) in scores.iter().zip(positions) {
+        candidates.push(score, position);
+    }
+    candidates.finish(vectors, query)
+}
+
+/// A hit that is larger the worse it is, so that the top of a heap is the worst.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Worst(Hit);
+
+impl Eq for Worst {}
+
+impl Ord for Worst {
+    fn cmp(&self, other: &Self) -> Ordering {
+        order(&self.0, &other.0)
+    }
+}
+
+impl PartialOrd for Worst {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The best k by canonical score, found one after another.
+#[derive(Debug)]
+pub(super) struct TopK {
+    k: usize,
+    heap: BinaryHeap<Worst>,
+}
+
+impl TopK {
+    pub fn new(k: usize) -> Self {
+        Self { k, heap: BinaryHeap::with_capacity(k.min(1 << 16) + 1) }
+    }
+
+    /// The score of the k-th best so far; nothing below it matters any more.
+    pub fn threshold(&self) -> Option<f32> {
+        let full = self.heap.len() >= self.k;
+        self.heap.peek().filter(|_| full).map(|worst| worst.0.score)
+    }
+
+    pub fn push(&mut self, vectors: &Vectors, query: &Query, position: u32) {
+        self.heap.push(Worst(canonical_hit(vectors, query, position)));
+        if self.heap.len() > self.k {
+            self.heap.pop();
+        }
+    }
+
+    pub fn into_hits(self) -> Vec<Hit> {
+        self.heap.into_sorted_vec().into_iter().map(|worst| worst.0).collect()
     }
 }

@@ -20,15 +20,17 @@ use rand::rngs::StdRng;
 
 use crate::artifact::{ArtifactError, FileEntry, read_checked};
 use crate::content::Vectors;
+use crate::distance::Isa;
 use crate::progress::{CancelToken, Progress};
-use crate::track::ItemIdx;
 
-use super::candidates::{GATHER_SHARE, best, best_accepted};
+use super::candidates::{rescore, scan_rows};
 use super::{BuildMetric, Engine, EngineError, EngineKind, Found, SearchRequest};
 
 pub(crate) const FOREST_FILE: &str = "forest.mdb";
 
 const INDEX: u16 = 0;
+/// Below this share of accepted items scoring them one by one is cheaper than asking the trees.
+const GATHER_SHARE: usize = 16;
 
 /// How to build a forest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +61,8 @@ impl From<heed::Error> for ForestError {
     }
 }
 
-/// Builds the forest over `points`, `[n_items, stride]` of `dim` dimensions, and writes `forest.mdb` into `directory`.
-/// Runs in the current rayon pool.
+/// Builds the forest over `points`, `[n_items, stride]` of `dim` dimensions in storage order, and writes `forest.mdb`
+/// into `directory`; its ids are positions. Runs in the current rayon pool.
 pub(crate) fn build_forest(
     directory: &Path,
     points: &[f32],
@@ -82,12 +84,12 @@ pub(crate) fn build_forest(
     let mut writer = Writer::new(database, INDEX, dim);
     writer.set_tmpdir(work.path());
     let phase = progress.phase("forest: items", n_items as u64, "tracks");
-    for (item, point) in points.chunks_exact(stride).enumerate() {
-        if item % 4096 == 0 {
+    for (position, point) in points.chunks_exact(stride).enumerate() {
+        if position % 4096 == 0 {
             cancel.check()?;
-            phase.set(item as u64);
+            phase.set(position as u64);
         }
-        writer.append_item(&mut transaction, item as u32, &point[..dim])?;
+        writer.append_item(&mut transaction, position as u32, &point[..dim])?;
     }
     drop(phase);
     let phase = progress.phase("forest: trees", parameters.trees as u64, "trees");
@@ -227,10 +229,10 @@ impl Forest {
         }
     }
 
-    /// The `count` nearest items in the forest's metric, looking at `effort` nodes.
-    fn nearest(&self, point: &[f32], count: usize, effort: usize) -> Result<Vec<ItemIdx>, EngineError> {
+    /// Positions of the `count` nearest items in the forest's metric, looking at `effort` nodes.
+    fn nearest(&self, point: &[f32], count: usize, effort: usize) -> Result<Vec<u32>, EngineError> {
         let trees = self.trees()?;
-        let search = || -> Result<Vec<ItemIdx>, arroy::Error> {
+        let search = || -> Result<Vec<u32>, arroy::Error> {
             let transaction = trees.env.read_txn()?;
             let reader = Reader::open(&transaction, INDEX, trees.database)?;
             let mut query = reader.nns(count);
@@ -238,7 +240,7 @@ impl Forest {
                 query.search_k(effort);
             }
             let found = query.by_vector(&transaction, point)?;
-            Ok(found.into_iter().map(|(item, _)| ItemIdx(item)).collect())
+            Ok(found.into_iter().map(|(position, _)| position).collect())
         };
         search().map_err(unusable)
     }
@@ -312,11 +314,10 @@ impl Engine for Forest {
     /// `request.effort` is arroy's `search_k`: how many candidates the trees give, all of which are re-ranked.
     fn search(&self, vectors: &Vectors, request: &SearchRequest<'_>) -> Result<Found, EngineError> {
         let n_accepted = request.n_accepted(vectors.len());
-        let wanted = request.k.min(n_accepted);
-        let all = || Found { hits: best_accepted(vectors, request), n_scored: n_accepted };
         self.trees()?;
         if n_accepted <= vectors.len() / GATHER_SHARE {
-            return Ok(all());
+            let hits = scan_rows(Isa::best(), vectors, request);
+            return Ok(Found { hits, n_scored: n_accepted });
         }
         // A filter takes its share of what is fetched; the planner's effort allows for that already.
         let least = (request.k + request.excluded.len()).saturating_mul(vectors.len()) / n_accepted.max(1);
@@ -324,9 +325,10 @@ impl Engine for Forest {
         let fetched = self.nearest(&self.metric.point(request.query.vector()), effort, effort)?;
         let n_scored = fetched.len();
         // Ids were checked against the catalogue's size when the forest was opened.
-        let accepted =
-            fetched.into_iter().filter(|item| item.as_usize() < vectors.len() && request.accepts(*item));
-        let hits = best(accepted, vectors, request.query, request.k);
-        Ok(if hits.len() < wanted { all() } else { Found { hits, n_scored } })
+        let n_items = vectors.len() as u32;
+        let accepts = |position: &u32| *position < n_items && request.accepts(vectors, *position);
+        let accepted: Vec<u32> = fetched.into_iter().filter(accepts).collect();
+        let hits = rescore(Isa::best(), vectors, request.query, request.k, &accepted);
+        Ok(Found { hits, n_scored })
     }
 }

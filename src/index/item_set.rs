@@ -68,6 +68,11 @@ impl ItemSet {
         self.len = self.words.iter().map(|word| word.count_ones() as usize).sum();
     }
 
+    /// The bits, 64 items a word, the first item lowest.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// How many items are in the set.
     pub fn len(&self) -> usize {
         self.len

@@ -2,14 +2,16 @@
 //! ([`crate::distance::canonical`]), in the order (score descending, [`ItemIdx`] ascending).
 //!
 //! ```text
-//! item_set.rs    which items a filter lets pass
+//! item_set.rs    a set of items as bits
+//! allowed.rs     what a filter lets pass, by item and by position
 //! candidates.rs  collects what may be among the best k, scores it canonically, orders it
-//! exact.rs       the scan: the truth
+//! exact/         the scans: the truth
 //! hnsw/          the graph: construction, file, beam search
 //! forest.rs      the Annoy-style forest (arroy)
 //! metric.rs      the fixed metric that graph and forest are built in
 //! ```
 
+mod allowed;
 mod candidates;
 mod exact;
 mod forest;
@@ -24,6 +26,7 @@ use crate::content::Vectors;
 use crate::distance::Query;
 use crate::track::ItemIdx;
 
+pub use allowed::Allowed;
 pub use candidates::{Candidates, Hit};
 pub use exact::Exact;
 pub use forest::{Forest, ForestError, ForestState};
@@ -86,25 +89,33 @@ pub struct SearchRequest<'a> {
     /// How many items, at least 1.
     pub k: usize,
     /// The items that may be returned; all where there is no filter.
-    pub allowed: Option<&'a ItemSet>,
+    pub allowed: Option<&'a Allowed>,
     /// Items that may not be returned, ascending: the seeds.
     pub excluded: &'a [ItemIdx],
     /// How hard to search, in the engine's own unit: ef for the graph, nodes for the forest; the scan ignores it.
     pub effort: usize,
+    /// Accepted items that were found already, in the order of answers. A scan begins with the k-th one's score as its
+    /// threshold; the others ignore it.
+    pub known: &'a [Hit],
 }
 
 impl SearchRequest<'_> {
-    /// Whether `item` may be returned.
-    pub fn accepts(&self, item: ItemIdx) -> bool {
-        self.allowed.is_none_or(|allowed| allowed.contains(item))
-            && self.excluded.binary_search(&item).is_err()
+    /// Whether the item at `position` may be returned.
+    pub(crate) fn accepts(&self, vectors: &Vectors, position: u32) -> bool {
+        self.allowed.is_none_or(|allowed| allowed.positions().contains(ItemIdx(position)))
+            && self.is_not_excluded(vectors, position)
+    }
+
+    /// Whether the item at `position` is not among the excluded ones.
+    pub(crate) fn is_not_excluded(&self, vectors: &Vectors, position: u32) -> bool {
+        self.excluded.is_empty() || self.excluded.binary_search(&vectors.item_at(position)).is_err()
     }
 
     /// How many of `n_items` items may be returned.
     pub fn n_accepted(&self, n_items: usize) -> usize {
         match self.allowed {
             Some(allowed) => {
-                allowed.len() - self.excluded.iter().filter(|item| allowed.contains(**item)).count()
+                allowed.len() - self.excluded.iter().filter(|item| allowed.items().contains(**item)).count()
             }
             None => n_items - self.excluded.len(),
         }
@@ -141,7 +152,8 @@ pub trait Engine: Send + Sync {
     /// Which engine this is.
     fn kind(&self) -> EngineKind;
 
-    /// The best `request.k` of the accepted items among `vectors`, as far as this engine finds them.
+    /// The best `request.k` of the accepted items among `vectors`, as far as this engine finds them. Only the scan
+    /// promises as many as there are.
     fn search(&self, vectors: &Vectors, request: &SearchRequest<'_>) -> Result<Found, EngineError>;
 }
 

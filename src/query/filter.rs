@@ -1,7 +1,7 @@
 //! A request's filters: the items that may be returned.
 
 use crate::content::TagKind;
-use crate::index::ItemSet;
+use crate::index::{Allowed, ItemSet};
 use crate::snapshot::Snapshot;
 use crate::track::{TrackId, value};
 
@@ -17,7 +17,7 @@ pub(super) fn allowed(
     snapshot: &Snapshot,
     filters: &Filters,
     warnings: &mut Vec<String>,
-) -> Result<Option<ItemSet>, QueryError> {
+) -> Result<Option<Allowed>, QueryError> {
     let lists = [
         ("filters.genres", filters.genres.len()),
         ("filters.artists", filters.artists.len()),
@@ -61,7 +61,7 @@ pub(super) fn allowed(
     if !filters.exclude_ids.is_empty() {
         filter.drop(filter.named(&filters.exclude_ids));
     }
-    Ok(filter.allowed)
+    Ok(filter.allowed.map(|items| Allowed::new(items, snapshot.vectors())))
 }
 
 struct Filter<'a> {

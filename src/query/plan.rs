@@ -58,6 +58,8 @@ pub struct Plan {
     pub engine: EngineKind,
     /// ef of the graph, `search_k` of the forest, 0 for the scan.
     pub effort: usize,
+    /// ef of the graph search that gives a scan its first threshold; 0 for none.
+    pub seed_effort: usize,
     /// Why, in one line.
     pub reason: String,
     /// What it should cost in microseconds.
@@ -71,9 +73,15 @@ pub struct Plan {
 /// Results the calibration was measured with.
 pub(crate) const CALIBRATED_K: usize = 10;
 /// The share of the allowed error that is kept in reserve: calibration queries are a sample.
-const RESERVE: f64 = 0.5;
-/// A graph search has to pass by what a filter rejects; below this share the scan is asked instead.
-const LEAST_GRAPH_SHARE: f64 = 0.5;
+const RESERVE: f64 = 0.3;
+/// A graph search has to pass by what a filter rejects; below this share it never pays.
+const LEAST_GRAPH_SHARE: f64 = 0.02;
+/// With a filter, how much wider than in proportion a beam is: what it accepts is up to chance.
+const FILTER_RESERVE: f64 = 1.5;
+/// ef of the search that seeds a scan for up to [`CALIBRATED_K`] results.
+const SEED_EFFORT: usize = 16;
+/// A scan of fewer items needs no seed.
+const LEAST_SEEDED: usize = 20_000;
 
 /// Chooses the engine. Each branch says why.
 pub(super) fn plan(choice: EngineChoice, situation: Situation<'_>) -> Plan {
@@ -118,7 +126,7 @@ fn choose(situation: Situation<'_>) -> Plan {
     }
     if share < LEAST_GRAPH_SHARE {
         let reason =
-            format!("the filter leaves {:.1} % of the tracks, too few to navigate by", share * 100.0);
+            format!("the filter leaves {:.2} % of the tracks, too few to navigate by", share * 100.0);
         return scan(situation, reason);
     }
     let search = graph_search(situation);
@@ -143,9 +151,13 @@ fn choose(situation: Situation<'_>) -> Plan {
 }
 
 fn scan(situation: Situation<'_>, reason: String) -> Plan {
+    // A filter that leaves few would need a wide beam: the scan then finds its threshold by itself.
+    let widen = widening(situation);
+    let seeded = situation.has_graph && situation.n_items >= LEAST_SEEDED && widen <= 1.0 / LEAST_GRAPH_SHARE;
     Plan {
         engine: EngineKind::Exact,
         effort: 0,
+        seed_effort: if seeded { (SEED_EFFORT as f64 * widen).round() as usize } else { 0 },
         reason,
         estimated_us: scan_us(&situation.calibration.exact, situation),
         distance_from_build: situation.distance,
@@ -157,6 +169,7 @@ fn approximate(engine: EngineKind, situation: Situation<'_>, search: Search, rea
     Plan {
         engine,
         effort: search.effort,
+        seed_effort: 0,
         reason,
         estimated_us: search.us,
         distance_from_build: situation.distance,
@@ -164,12 +177,36 @@ fn approximate(engine: EngineKind, situation: Situation<'_>, search: Search, rea
     }
 }
 
+/// How much more than the calibrated search a beam must hold: more results need a wider one, and so does a filter that
+/// rejects what is found.
+fn widening(situation: Situation<'_>) -> f64 {
+    let results = (situation.k as f64 / CALIBRATED_K as f64).max(1.0);
+    let share = situation.n_accepted as f64 / situation.n_items.max(1) as f64;
+    if share > 0.9 { results } else { results * FILTER_RESERVE / share.max(1e-3) }
+}
+
 fn scan_us(cost: &ExactCost, situation: Situation<'_>) -> f64 {
-    let per_item = cost.per_item_ns + cost.per_value_ns * situation.n_active_dims as f64;
-    let all = situation.n_items as f64 * per_item;
-    let gathered = situation.n_accepted as f64 * cost.per_gathered_ns;
-    let cheapest = if situation.n_accepted < situation.n_items { gathered.min(all) } else { all };
-    cost.base_us + cheapest / 1000.0
+    let by_dims: Vec<(f64, f64)> =
+        cost.by_dims.iter().map(|point| (f64::from(point.dims), point.mean_us)).collect();
+    let all = interpolate(&by_dims, situation.n_active_dims as f64);
+    if situation.n_accepted == situation.n_items {
+        return all;
+    }
+    let share = (situation.n_accepted as f64 / situation.n_items.max(1) as f64).max(1e-9);
+    let by_share: Vec<(f64, f64)> =
+        cost.by_share.iter().map(|point| (point.share.ln(), point.factor)).collect();
+    let one_by_one = 1.0 + situation.n_accepted as f64 * cost.per_row_ns / 1000.0;
+    (all * interpolate(&by_share, share.ln())).min(one_by_one)
+}
+
+/// The value at `x` on the line through `points`, ascending; level beyond its ends, 0 without any.
+fn interpolate(points: &[(f64, f64)], x: f64) -> f64 {
+    let after = points.partition_point(|point| point.0 < x);
+    match (points.get(after.wrapping_sub(1)), points.get(after)) {
+        (Some(a), Some(b)) if b.0 > a.0 => a.1 + (b.1 - a.1) * (x - a.0) / (b.0 - a.0),
+        (Some(point), None) | (None, Some(point)) | (_, Some(point)) => point.1,
+        (None, None) => 0.0,
+    }
 }
 
 fn graph_search(situation: Situation<'_>) -> Search {
@@ -177,15 +214,13 @@ fn graph_search(situation: Situation<'_>) -> Search {
 }
 
 /// The least effort that meets the recall under such weights, or the most there is; `fallback` without calibration.
-/// More results need as much more effort, and so does a filter that rejects what is found.
 fn effort(buckets: &[CalibrationBucket], situation: Situation<'_>, fallback: usize) -> Search {
     let bucket = buckets.iter().find(|bucket| situation.distance <= bucket.max_distance).or(buckets.last());
     let needed = situation.recall + (1.0 - situation.recall) * RESERVE;
     let point = bucket.and_then(|bucket| {
         bucket.points.iter().find(|point| point.recall >= needed).or(bucket.points.last())
     });
-    let widen = (situation.k as f64 / CALIBRATED_K as f64).max(1.0)
-        / (situation.n_accepted as f64 / situation.n_items.max(1) as f64).clamp(1e-3, 1.0);
+    let widen = widening(situation);
     match point {
         Some(point) => Search {
             effort: (f64::from(point.effort) * widen).round() as usize,
@@ -221,13 +256,20 @@ pub fn distance_from_build(schema: &Schema, weights: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::EffortPoint;
+    use crate::artifact::{DimsCost, EffortPoint, ShareCost};
 
     fn calibration() -> Calibration {
         let point = |effort, recall, mean_us| EffortPoint { effort, recall, mean_us };
         let bucket = |max_distance, points| CalibrationBucket { max_distance, queries: 100, points };
         Calibration {
-            exact: ExactCost { base_us: 2.0, per_item_ns: 0.5, per_value_ns: 0.05, per_gathered_ns: 20.0 },
+            exact: ExactCost {
+                by_dims: vec![DimsCost { dims: 3, mean_us: 100.0 }, DimsCost { dims: 9, mean_us: 60.0 }],
+                by_share: vec![
+                    ShareCost { share: 0.001, factor: 4.0 },
+                    ShareCost { share: 1.0, factor: 1.0 },
+                ],
+                per_row_ns: 5.0,
+            },
             graph: vec![
                 bucket(1.0, vec![point(16, 0.98, 10.0), point(64, 0.999, 30.0)]),
                 bucket(9.0, vec![point(16, 0.3, 10.0), point(64, 0.6, 30.0)]),

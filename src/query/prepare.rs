@@ -1,7 +1,7 @@
 //! A request against one generation: validated, compiled, ready to be planned.
 
 use crate::distance::Query;
-use crate::index::ItemSet;
+use crate::index::Allowed;
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
 
@@ -27,7 +27,7 @@ pub struct Prepared {
     /// Items never returned, ascending: the seeds.
     pub excluded: Vec<ItemIdx>,
     /// The items that may be returned; all where there is no filter.
-    pub allowed: Option<ItemSet>,
+    pub allowed: Option<Allowed>,
     /// How many tracks.
     pub k: usize,
     /// Which engine.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::distance::Query;
-use crate::index::{Found, Hit, ItemSet, SearchRequest};
+use crate::index::{Allowed, Engine, EngineKind, Found, Hit, SearchRequest};
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
 
@@ -76,14 +76,15 @@ impl Prepared {
 pub(crate) struct SearchTarget<'a> {
     pub query: &'a Query,
     pub k: usize,
-    pub allowed: Option<&'a ItemSet>,
+    pub allowed: Option<&'a Allowed>,
     pub excluded: &'a [ItemIdx],
 }
 
 impl<'a> SearchTarget<'a> {
     /// The whole request.
     pub fn with_effort(self, effort: usize) -> SearchRequest<'a> {
-        SearchRequest { query: self.query, k: self.k, allowed: self.allowed, excluded: self.excluded, effort }
+        let Self { query, k, allowed, excluded } = self;
+        SearchRequest { query, k, allowed, excluded, effort, known: &[] }
     }
 }
 
@@ -98,7 +99,7 @@ pub(crate) fn make_plan(
     let n_items = snapshot.items().len();
     let situation = Situation {
         calibration: &snapshot.manifest().calibration,
-        has_graph: snapshot.engines().contains(&crate::index::EngineKind::Hnsw),
+        has_graph: snapshot.engine(EngineKind::Hnsw).is_some(),
         n_items,
         n_accepted: target.with_effort(0).n_accepted(n_items),
         n_active_dims: target.query.n_active(),
@@ -120,5 +121,23 @@ pub(crate) fn execute(
         name: plan.engine.name().to_owned(),
         built: snapshot.engines().iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
     })?;
-    Ok(engine.search(snapshot.vectors(), &target.with_effort(plan.effort))?)
+    let vectors = snapshot.vectors();
+    let request = target.with_effort(plan.effort);
+    if plan.engine == EngineKind::Exact {
+        let known = match snapshot.engine(EngineKind::Hnsw) {
+            Some(graph) if plan.seed_effort > 0 => {
+                graph.search(vectors, &target.with_effort(plan.seed_effort))?
+            }
+            _ => Found::default(),
+        };
+        let found = engine.search(vectors, &SearchRequest { known: &known.hits, ..request })?;
+        return Ok(Found { n_scored: known.n_scored + found.n_scored, ..found });
+    }
+    let found = engine.search(vectors, &request)?;
+    if found.hits.len() >= target.k.min(request.n_accepted(vectors.len())) {
+        return Ok(found);
+    }
+    // A filter rejected too much of what was found: fewer than k may only be returned where fewer exist.
+    let rest = snapshot.exact().search(vectors, &request)?;
+    Ok(Found { n_scored: found.n_scored + rest.n_scored, ..rest })
 }

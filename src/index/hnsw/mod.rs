@@ -1,44 +1,54 @@
 //! The graph engine: built in the build metric, navigated by each query's own weighted cosine.
 //!
 //! ```text
-//! builder.rs  the seam to graph construction, and hnsw_rs behind it
-//! repair.rs   makes every item reachable from the entry points
-//! graph.rs    graph.nf: neighbours by item, and the entry points in a block
-//! search.rs   the beam search
+//! build/       construction
+//! repair.rs    makes every item reachable from the entry points
+//! code.rs      one byte for each dimension
+//! layout.rs    how the graph lies in memory
+//! file.rs      graph.nf
+//! beam.rs      the best items met so far
+//! navigate.rs  the beam search
 //! ```
 //!
-//! Only the bottom layer of the hierarchy is kept. Its upper layers exist to find an entry near the query in the
-//! build metric; under other weights "near" means something else, so a search begins at the best of some
-//! 2,000 sampled items under its own weights, which one block scan finds.
+//! There is one layer. The upper layers of a hierarchy exist to find an entry near the query in the build metric;
+//! under other weights "near" means something else, so a search begins at the best of some 2,000 items spread over the
+//! catalogue, under its own weights. Ids in a graph are positions in storage order ([`crate::content`]).
 
-mod builder;
-mod graph;
+mod beam;
+pub mod build;
+mod code;
+mod file;
+mod layout;
+mod navigate;
 mod repair;
-mod search;
 
 use std::path::Path;
 
 use crate::artifact::{ArtifactError, FileEntry};
 use crate::content::Vectors;
-use crate::distance::Kernels;
+use crate::distance::Isa;
 
-use super::candidates::{GATHER_SHARE, best, best_accepted};
+use super::candidates::rescore;
 use super::{Engine, EngineError, EngineKind, Found, SearchRequest};
+use file::Graph;
 
-pub use builder::{GraphBuilder, GraphError, GraphParameters, HnswRs, Neighbours};
+pub use build::{
+    Batched, BuilderKind, GraphBuilder, GraphError, GraphParameters, HnswRs, MetricPoints, Neighbours,
+};
+pub use layout::LayoutKind;
 pub use repair::RepairReport;
 
-pub(crate) use graph::{GRAPH_FILE, Graph, sample_entries, write_graph};
+pub(crate) use file::{GRAPH_FILE, sample_entries, write_graph};
 pub(crate) use repair::repair;
 
 /// The smallest useful beam.
-pub const MIN_EF: usize = 16;
+pub const MIN_EF: usize = 10;
 
 /// The graph engine of an open generation.
 #[derive(Debug)]
 pub struct Hnsw {
     graph: Graph,
-    kernels: Kernels,
+    isa: Isa,
 }
 
 impl Hnsw {
@@ -48,12 +58,17 @@ impl Hnsw {
         n_items: usize,
         dim: usize,
     ) -> Result<Self, ArtifactError> {
-        Ok(Self { graph: Graph::open(path, entry, n_items, dim)?, kernels: Kernels::best() })
+        Ok(Self { graph: Graph::open(path, entry, n_items, dim)?, isa: Isa::best() })
     }
 
-    /// Checks that every neighbour exists and every item is reachable from the entry points.
-    pub(crate) fn verify(&self) -> Result<(), ArtifactError> {
-        self.graph.verify()
+    /// The same engine with other kernels, where the processor has them.
+    pub fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+
+    /// Checks that the graph is one, and made of these vectors.
+    pub(crate) fn verify(&self, vectors: &Vectors) -> Result<(), ArtifactError> {
+        self.graph.verify(vectors.rows(), vectors.dim())
     }
 }
 
@@ -62,20 +77,20 @@ impl Engine for Hnsw {
         EngineKind::Hnsw
     }
 
-    /// `request.effort` is ef, the width of the beam; it is raised to k where k is larger.
+    /// `request.effort` is ef, the width of the beam; it is raised to k where k is larger. A filter is asked about what
+    /// the beam found, so the beam must be wider by the share that the filter rejects: the planner sees to that.
     fn search(&self, vectors: &Vectors, request: &SearchRequest<'_>) -> Result<Found, EngineError> {
-        let n_accepted = request.n_accepted(vectors.len());
-        let ef = request.effort.max(MIN_EF).max(request.k + request.excluded.len());
-        if n_accepted <= (vectors.len() / GATHER_SHARE).max(ef) {
-            // A beam that mostly meets what a filter rejects walks the whole graph.
-            return Ok(Found { hits: best_accepted(vectors, request), n_scored: n_accepted });
-        }
-        let beam = search::beam(&self.graph, vectors, self.kernels, request, ef);
-        if beam.items.len() < request.k.min(n_accepted) {
-            // The beam ended in a corner with too few accepted items: fewer than k may only mean that fewer exist.
-            return Ok(Found { hits: best_accepted(vectors, request), n_scored: beam.n_scored + n_accepted });
-        }
-        let hits = best(beam.items.into_iter(), vectors, request.query, request.k);
-        Ok(Found { hits, n_scored: beam.n_scored })
+        let n_items = vectors.len();
+        let ef = request.effort.max(MIN_EF).max(request.k + request.excluded.len()).min(n_items);
+        // Codes order the beam only roughly: more than k of it are scored.
+        let n_rescored = (2 * request.k + 8).max(ef / 2);
+        let mut positions = Vec::with_capacity(n_rescored.min(ef));
+        let n_scored = self.graph.navigate(self.isa, request.query, ef, |found| {
+            let in_range = found.filter(|position| (*position as usize) < n_items);
+            let accepted = in_range.filter(|position| request.accepts(vectors, *position));
+            positions.extend(accepted.take(n_rescored));
+        });
+        let hits = rescore(self.isa, vectors, request.query, request.k, &positions);
+        Ok(Found { hits, n_scored })
     }
 }

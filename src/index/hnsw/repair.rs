@@ -1,6 +1,6 @@
-//! Makes every item reachable: parallel construction leaves some that no path leads to.
+//! Makes every item reachable: construction can leave some that no path leads to.
 
-use super::builder::Neighbours;
+use super::build::Neighbours;
 
 /// What had to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

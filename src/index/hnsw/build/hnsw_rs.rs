@@ -1,97 +1,12 @@
-//! The seam to graph construction, and `hnsw_rs` behind it.
+//! Construction by the `hnsw_rs` crate.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hnsw_rs::prelude::{Distance, Hnsw};
 
-use crate::progress::{CancelToken, Cancelled, Progress};
+use crate::progress::{CancelToken, Progress};
 
-/// How to build a graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GraphParameters {
-    /// M: an item keeps up to 2 M neighbours.
-    pub m: usize,
-    /// Width of the beam that finds neighbours.
-    pub ef_construction: usize,
-}
-
-/// Neighbours of every item, nearest first, `[n_items, width]`; [`Neighbours::NONE`] fills short lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Neighbours {
-    /// Places for each item.
-    pub width: usize,
-    /// The ids.
-    pub ids: Vec<u32>,
-}
-
-impl Neighbours {
-    /// No neighbour.
-    pub const NONE: u32 = u32::MAX;
-
-    /// Number of items.
-    pub fn n_items(&self) -> usize {
-        self.ids.len() / self.width
-    }
-
-    /// The places of one item.
-    pub fn of(&self, item: usize) -> &[u32] {
-        &self.ids[item * self.width..][..self.width]
-    }
-}
-
-/// Why no graph came about.
-#[derive(Debug, thiserror::Error)]
-pub enum GraphError {
-    /// A parameter that the builder cannot work with.
-    #[error("{parameter} = {got}: expected {expected}")]
-    Parameter {
-        /// Which one.
-        parameter: &'static str,
-        /// Its value.
-        got: usize,
-        /// What is possible.
-        expected: &'static str,
-    },
-    /// A point that no builder may see.
-    #[error("point {0} is not a finite vector of length 1")]
-    Point(usize),
-    /// The builder's library panicked.
-    #[error("the graph builder failed: {0}")]
-    Panicked(String),
-    /// The work was asked to stop.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
-}
-
-/// Something that builds a neighbourhood graph over points on the unit sphere.
-pub trait GraphBuilder {
-    /// Its name in manifests.
-    fn name(&self) -> &'static str;
-
-    /// Builds the graph over `points`, `[n_items, stride]`, each of length 1. Runs in the current rayon pool.
-    fn build(
-        &self,
-        points: &[f32],
-        stride: usize,
-        parameters: GraphParameters,
-        progress: &Progress,
-        cancel: &CancelToken,
-    ) -> Result<Neighbours, GraphError>;
-}
-
-impl GraphParameters {
-    /// Checks the parameters before any builder sees them (`hnsw_rs` exits the process on an M above 256).
-    pub fn validate(self) -> Result<(), GraphError> {
-        let wrong = |parameter, got, expected| Err(GraphError::Parameter { parameter, got, expected });
-        if !(2..=128).contains(&self.m) {
-            return wrong("m", self.m, "2 to 128");
-        }
-        if !(8..=10_000).contains(&self.ef_construction) {
-            return wrong("ef-construction", self.ef_construction, "8 to 10000");
-        }
-        Ok(())
-    }
-}
+use super::{GraphBuilder, GraphError, GraphParameters, MetricPoints, Neighbours};
 
 /// Layers of the hierarchy during construction; the library's maximum.
 const MAX_LAYERS: usize = 16;
@@ -128,20 +43,14 @@ impl GraphBuilder for HnswRs {
 
     fn build(
         &self,
-        points: &[f32],
-        stride: usize,
+        points: &MetricPoints<'_>,
         parameters: GraphParameters,
         progress: &Progress,
         cancel: &CancelToken,
     ) -> Result<Neighbours, GraphError> {
         parameters.validate()?;
-        for (index, point) in points.chunks_exact(stride).enumerate() {
-            let norm: f32 = point.iter().map(|x| x * x).sum();
-            if !(0.99..=1.01).contains(&norm) {
-                return Err(GraphError::Point(index));
-            }
-        }
-        let build = AssertUnwindSafe(|| insert_all(points, stride, parameters, progress, cancel));
+        points.check()?;
+        let build = AssertUnwindSafe(|| insert_all(points, parameters, progress, cancel));
         catch_unwind(build).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -151,13 +60,12 @@ impl GraphBuilder for HnswRs {
 }
 
 fn insert_all(
-    points: &[f32],
-    stride: usize,
+    points: &MetricPoints<'_>,
     parameters: GraphParameters,
     progress: &Progress,
     cancel: &CancelToken,
 ) -> Result<Neighbours, GraphError> {
-    let n_items = points.len() / stride;
+    let n_items = points.n_items();
     let graph = Hnsw::<f32, UnitCosine>::new(
         parameters.m,
         n_items,
@@ -167,7 +75,7 @@ fn insert_all(
     );
     let phase = progress.phase("graph", n_items as u64, "tracks");
     let points: Vec<(&[f32], usize)> =
-        points.chunks_exact(stride).enumerate().map(|(id, point)| (point, id)).collect();
+        points.rows().chunks_exact(points.stride()).enumerate().map(|(id, point)| (point, id)).collect();
     // The first points go in one by one: parallel insertion into an almost empty graph leaves them unlinked.
     let (first, rest) = points.split_at(points.len().min(100));
     for point in first {
@@ -178,7 +86,7 @@ fn insert_all(
         graph.parallel_insert_slice(&batch.to_vec());
         phase.advance(batch.len() as u64);
     }
-    Ok(bottom_layer(&graph, n_items, 2 * parameters.m))
+    Ok(bottom_layer(&graph, n_items, parameters.width()))
 }
 
 /// The neighbours on the bottom layer, where every point is.

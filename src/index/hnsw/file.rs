@@ -1,0 +1,234 @@
+//! `graph.nf`: the graph in one of the two layouts, the code, and the entry points.
+
+use std::path::Path;
+
+use crate::artifact::{ArtifactError, FileEntry, FileKind, Section, SectionFile, SectionWriter};
+use crate::distance::{CodedQuery, CodedRowQuery, Isa, LANES, Query};
+
+use super::beam::MAX_ID;
+use super::build::Neighbours;
+use super::code::Code;
+use super::layout::{LayoutKind, RecordLayout, code_bytes};
+use super::navigate::{Inline, Split, navigate_inline, navigate_split};
+use super::repair::visit;
+
+pub(crate) const GRAPH_FILE: &str = "graph.nf";
+
+const SHAPE: u32 = 1;
+const CODE: u32 = 2;
+const ENTRIES: u32 = 3;
+const ENTRY_GROUPS: u32 = 4;
+const RECORDS: u32 = 5;
+const NEIGHBOURS: u32 = 6;
+const CODES: u32 = 7;
+
+const INLINE: u64 = 1;
+const SPLIT: u64 = 2;
+
+/// Items sampled as entry points of few dimensions: scoring them takes a few microseconds.
+const N_ENTRIES: usize = 2048;
+/// With more dimensions than this, fewer, so that it takes no longer.
+const ENTRY_DIMS: usize = 16;
+/// Records made and written at a time.
+const STEP: usize = 1 << 14;
+
+/// Positions to enter the graph from, ascending: all of a small catalogue, else evenly spread over storage order, and so
+/// over space.
+pub(crate) fn sample_entries(n_items: usize, dim: usize) -> Vec<u32> {
+    let n_entries = (N_ENTRIES * ENTRY_DIMS / dim.max(ENTRY_DIMS)).max(LANES).min(n_items);
+    (0..n_entries).map(|place| (place * n_items / n_entries) as u32).collect()
+}
+
+/// Writes `graph.nf` into `directory`; `rows` is `[n_items, stride(dim)]` in storage order. Runs in the current rayon
+/// pool.
+pub(crate) fn write_graph(
+    directory: &Path,
+    neighbours: &Neighbours,
+    entries: &[u32],
+    rows: &[f32],
+    dim: usize,
+    layout: LayoutKind,
+) -> Result<(), ArtifactError> {
+    let code = Code::fit(rows, dim);
+    let mut file = SectionWriter::create(&directory.join(GRAPH_FILE), FileKind::Graph)?;
+    file.section::<u64>(SHAPE)?;
+    file.write(&[neighbours.width as u64, if layout == LayoutKind::Inline { INLINE } else { SPLIT }])?;
+    file.section::<f32>(CODE)?;
+    file.write(&code.lows)?;
+    file.write(&code.steps)?;
+    file.section::<u32>(ENTRIES)?;
+    file.write(entries)?;
+    match layout {
+        LayoutKind::Inline => {
+            let codes = code.encode(rows, dim, dim);
+            let layout = RecordLayout::new(neighbours.width, dim);
+            let mut groups = vec![0; entries.len().div_ceil(LANES) * layout.group_bytes];
+            layout.fill_groups(entries, &codes, dim, &mut groups);
+            file.section::<u8>(ENTRY_GROUPS)?;
+            file.write(&groups)?;
+            file.section::<u8>(RECORDS)?;
+            let n_items = neighbours.n_items();
+            let mut records = vec![0; STEP.min(n_items) * layout.record_bytes()];
+            for first in (0..n_items).step_by(STEP) {
+                let records = &mut records[..STEP.min(n_items - first) * layout.record_bytes()];
+                layout.fill(neighbours, first, &codes, dim, records);
+                file.write(records)?;
+            }
+        }
+        LayoutKind::Split => {
+            file.section::<u32>(NEIGHBOURS)?;
+            file.write(&neighbours.ids)?;
+            file.section::<u8>(CODES)?;
+            file.write(&code.encode(rows, dim, code_bytes(dim)))?;
+        }
+    }
+    file.finish()
+}
+
+/// The graph of an open generation.
+#[derive(Debug)]
+pub(super) struct Graph {
+    n_items: usize,
+    width: usize,
+    code: Code,
+    entries: Section<u32>,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Inline { layout: RecordLayout, entries: Section<u8>, records: Section<u8> },
+    Split { neighbours: Section<u32>, codes: Section<u8> },
+}
+
+impl Graph {
+    pub fn open(path: &Path, entry: &FileEntry, n_items: usize, dim: usize) -> Result<Self, ArtifactError> {
+        let file = SectionFile::open(path, FileKind::Graph, entry)?;
+        let shape: Section<u64> = file.section_of(SHAPE, "graph shape", 2)?;
+        let width = usize::try_from(shape[0]).unwrap_or(usize::MAX);
+        if !(1..=256).contains(&width) {
+            return Err(shape.damaged("neighbours per item", "1 to 256", width));
+        }
+        let code: Section<f32> = file.section_of(CODE, "code", 2 * dim)?;
+        let (lows, steps) = code.split_at(dim);
+        let entries: Section<u32> = file.section(ENTRIES, "entry points")?;
+        if entries.is_empty() {
+            return Err(entries.damaged("entry points", "at least one", 0));
+        }
+        if let Some(entry) = entries.iter().find(|entry| **entry as usize >= n_items) {
+            return Err(entries.damaged("entry points", format!("ids below {n_items}"), entry));
+        }
+        let body = match shape[1] {
+            INLINE => {
+                let layout = RecordLayout::new(width, dim);
+                let entry_bytes = entries.len().div_ceil(LANES) * layout.group_bytes;
+                let record_bytes = n_items.saturating_mul(layout.record_bytes());
+                Body::Inline {
+                    layout,
+                    entries: file.section_of(ENTRY_GROUPS, "groups of entry points", entry_bytes)?,
+                    records: file.section_of(RECORDS, "records", record_bytes)?,
+                }
+            }
+            SPLIT => Body::Split {
+                neighbours: file.section_of(NEIGHBOURS, "neighbours", n_items.saturating_mul(width))?,
+                codes: file.section_of(CODES, "codes", n_items.saturating_mul(code_bytes(dim)))?,
+            },
+            other => return Err(shape.damaged("layout", format!("{INLINE} or {SPLIT}"), other)),
+        };
+        Ok(Self { n_items, width, code: Code { lows: lows.to_vec(), steps: steps.to_vec() }, entries, body })
+    }
+
+    /// Positions a beam of width `ef` found, nearest first by their codes, go to `found`. Returns how many were scored.
+    pub fn navigate(
+        &self,
+        isa: Isa,
+        query: &Query,
+        ef: usize,
+        found: impl FnOnce(&mut dyn Iterator<Item = u32>),
+    ) -> usize {
+        let Code { lows, steps } = &self.code;
+        match &self.body {
+            Body::Inline { layout, entries, records } => {
+                let query = &CodedQuery::new(query, lows, steps);
+                navigate_inline(isa, Inline { layout: *layout, records, entries, query }, ef, found)
+            }
+            Body::Split { neighbours, codes } => {
+                let query = &CodedRowQuery::new(query, lows, steps);
+                let graph = Split {
+                    n_items: self.n_items,
+                    width: self.width,
+                    code_bytes: codes.len() / self.n_items,
+                    neighbours,
+                    codes,
+                    entries: &self.entries,
+                    query,
+                };
+                navigate_split(isa, graph, ef, found)
+            }
+        }
+    }
+
+    /// Checks that every neighbour exists, that all codes are those of `rows`, and that every item can be reached from
+    /// the entry points.
+    pub fn verify(&self, rows: &[f32], dim: usize) -> Result<(), ArtifactError> {
+        let neighbours = self.neighbours();
+        let exists = |id: &u32| (*id as usize) < self.n_items && *id <= MAX_ID || *id == Neighbours::NONE;
+        if let Some(id) = neighbours.ids.iter().find(|id| !exists(id)) {
+            return Err(self.entries.damaged("neighbours", format!("ids below {}", self.n_items), id));
+        }
+        let code = Code::fit(rows, dim);
+        if code != self.code {
+            return Err(self.entries.damaged("code", "what the vectors give", "another one"));
+        }
+        match &self.body {
+            Body::Inline { layout, entries, records } => {
+                let codes = code.encode(rows, dim, dim);
+                let mut expected = vec![0; layout.record_bytes()];
+                for (item, record) in records.chunks_exact(layout.record_bytes()).enumerate() {
+                    layout.fill_groups(neighbours.of(item), &codes, dim, &mut expected);
+                    if record != expected {
+                        return Err(records.damaged(
+                            format!("record {item}"),
+                            "its neighbours' codes",
+                            "others",
+                        ));
+                    }
+                }
+                let mut expected = vec![0; entries.len()];
+                layout.fill_groups(&self.entries, &codes, dim, &mut expected);
+                if entries[..] != expected[..] {
+                    return Err(entries.damaged("entry points", "their codes", "others"));
+                }
+            }
+            Body::Split { codes, .. } => {
+                if codes[..] != code.encode(rows, dim, code_bytes(dim))[..] {
+                    return Err(codes.damaged("codes", "those of the vectors", "others"));
+                }
+            }
+        }
+        let mut reached = vec![false; self.n_items];
+        visit(&neighbours, &mut reached, self.entries.iter().copied());
+        match reached.iter().filter(|reached| !**reached).count() {
+            0 => Ok(()),
+            n => Err(self.entries.damaged("graph", "every item reachable", format!("{n} that are not"))),
+        }
+    }
+
+    fn neighbours(&self) -> Neighbours {
+        let ids = match &self.body {
+            Body::Inline { layout, records, .. } => {
+                records.chunks_exact(layout.record_bytes()).flat_map(|record| layout.ids(record)).collect()
+            }
+            Body::Split { neighbours, .. } => neighbours.to_vec(),
+        };
+        Neighbours { width: ids_width(&self.body, self.width), ids }
+    }
+}
+
+/// Places of an item's neighbours: whole groups in the inline layout.
+fn ids_width(body: &Body, width: usize) -> usize {
+    match body {
+        Body::Inline { layout, .. } => layout.n_groups * LANES,
+        Body::Split { .. } => width,
+    }
+}
