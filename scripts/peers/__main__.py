@@ -10,8 +10,9 @@ from pathlib import Path
 from . import filters, install, machine, plots, report, summary
 from .datasets import Preparation
 from .libraries import LIBRARIES
-from .measure import Measurement, Result
+from .measure import Measurement
 from .options import Options, parse
+from .results import Result
 from .work import Failed, say
 
 

@@ -8,7 +8,15 @@ mode stay, and what is missing stays missing.
 import numpy as np
 
 CONTINUOUS = (
-    "danceability", "energy", "acousticness", "instrumentalness", "valence", "speechiness", "liveness", "loudness", "tempo",
+    "danceability",
+    "energy",
+    "acousticness",
+    "instrumentalness",
+    "valence",
+    "speechiness",
+    "liveness",
+    "loudness",
+    "tempo",
 )
 COLUMNS = (*CONTINUOUS, "key", "mode")
 NOISE = 0.2

@@ -82,13 +82,21 @@ class Preparation:
             if self.options.tracks:
                 store = self.nearfield.import_file(self.options.tracks, "lmdb:data/tracks")
             else:
-                store = self.nearfield.demo(min(self.options.limit or MADE_UP_TRACKS, MADE_UP_TRACKS))
+                store = self.nearfield.demo(self._n_made_up)
             base = self.nearfield.build(store, "base", TRACKS_SCHEMA, "exact")
             self._base = store, self.nearfield.raw(base.directory, bootstrap.COLUMNS)
         return self._base
 
+    @property
+    def _n_made_up(self) -> int:
+        return min(self.options.limit or MADE_UP_TRACKS, MADE_UP_TRACKS)
+
     def _origin(self) -> str:
-        return "the given tracks" if self.options.tracks else f"made-up tracks (`nearfield demo --tracks {MADE_UP_TRACKS}`)"
+        return (
+            "the given tracks"
+            if self.options.tracks
+            else f"made-up tracks (`nearfield demo --tracks {self._n_made_up}`)"
+        )
 
     def _tracks(self) -> Dataset:
         store, base = self._store()
@@ -102,7 +110,9 @@ class Preparation:
         _, base = self._store()
         n = min(self.options.n, self.options.limit or self.options.n)
         store = self._import_tracks("bootstrap", bootstrap.smoothed(base, n, self.options.seed))
-        return self._of_tracks("bootstrap", store, base, f"smoothed bootstrap of {len(base):,} rows of {self._origin()}")
+        return self._of_tracks(
+            "bootstrap", store, base, f"smoothed bootstrap of {len(base):,} rows of {self._origin()}"
+        )
 
     def _of_tracks(self, name: str, store: str, base: np.ndarray, origin: str) -> Dataset:
         raw_queries = bootstrap.smoothed(base, self.options.queries, self.options.seed + 1)
@@ -131,7 +141,16 @@ class Preparation:
         store = self._import_table(name, {"id": [f"v{row:09d}" for row in range(len(vectors))], "vector": lists})
         generation, forest, exported = self._build(name, store, schema)
         unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
-        return Dataset(name, origin, Space(exported, (dim,), 0.0), unit.astype(np.float32), ("uniform",), 1, generation, forest)
+        return Dataset(
+            name,
+            origin,
+            Space(exported, (dim,), 0.0),
+            unit.astype(np.float32),
+            ("uniform",),
+            1,
+            generation,
+            forest,
+        )
 
     def _import_tracks(self, name: str, raw: np.ndarray) -> str:
         columns: dict = {"id": bootstrap.ids(len(raw))}

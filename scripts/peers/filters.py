@@ -1,8 +1,8 @@
 """nearfield under filters: how latency and recall of `auto` change with how much a filter lets pass, and with what.
 
     random   items drawn at random: the filter says nothing of similarity
-    near     the items whose energy is nearest to the query's
-    far      the items whose energy is farthest from the query's: nothing similar may be returned
+    near     the items whose loudness is nearest to the query's
+    far      the items whose loudness is farthest from the query's: nothing similar may be returned
 
 The sets are made before a search; its time does not include that.
 """
@@ -14,12 +14,14 @@ import numpy as np
 
 from . import truth
 from .datasets import Dataset
-from .measure import K, Measurement, Result
+from .measure import Measurement
+from .results import K, Result
 from .work import say
 
 SHARES = (0.5, 0.1, 0.01, 0.001, 0.0001)
 QUERIES = 200
-ENERGY_DIM = 1
+# The dimension of loudness: almost no two tracks share a value, so that narrow ranges stay narrow.
+RANGE_DIM = 7
 
 
 @dataclass(frozen=True)
@@ -44,21 +46,49 @@ def measure(measurement: Measurement) -> list[Result]:
     for number in range(measurement.options.rounds):
         say(f"== {dataset.name}: filters, round {number + 1}")
         for place, one in enumerate(filters):
-            runs, answers = nearfield.search(dataset.generation.directory, "auto", folder / "queries-filtered.npy",
-                                             folder / "weights-uniform.npy", dataset.space.anchor, k=K, extra=one.arguments)
+            runs, answers = nearfield.search(
+                dataset.generation.directory,
+                "auto",
+                folder / "queries-filtered.npy",
+                folder / "weights-uniform.npy",
+                dataset.space.anchor,
+                k=K,
+                extra=one.arguments,
+            )
             qps = len(queries) / runs[0]["seconds"]
             known = results[place]
             if known is not None and known.qps >= qps:
                 continue
             p50, p99 = np.percentile(runs[0]["us"], [50, 99])
             recall = truth.recall(dataset.space, queries, weights, answers[0], truths[place], one.allowed)
-            actual = 1.0 if one.allowed is None else np.mean([one.allowed(query).mean() for query in range(len(queries))])
-            params = {"filter": {"kind": one.kind, "share": one.share, "passing": float(actual)}, "recall": 0.99,
-                      "planned": runs[0]["engines"]}
+            actual = (
+                1.0 if one.allowed is None else np.mean([one.allowed(query).mean() for query in range(len(queries))])
+            )
+            params = {
+                "filter": {"kind": one.kind, "share": one.share, "passing": float(actual)},
+                "recall": 0.99,
+                "planned": runs[0]["engines"],
+            }
             cost = measurement.costs["nearfield-auto"]
             n, dim = dataset.space.vectors.shape
-            results[place] = Result(dataset.name, "nearfield-auto", "uniform", params, recall, qps, float(p50), float(p99),
-                                    cost.build_s, cost.bytes, cost.peak_bytes, n, dim, K, len(queries), {})
+            results[place] = Result(
+                dataset.name,
+                "nearfield-auto",
+                "uniform",
+                params,
+                recall,
+                qps,
+                float(p50),
+                float(p99),
+                cost.build_s,
+                cost.bytes,
+                cost.peak_bytes,
+                n,
+                dim,
+                K,
+                len(queries),
+                {},
+            )
     return [result for result in results if result is not None]
 
 
@@ -83,10 +113,10 @@ def _random(measurement: Measurement, share: float) -> Filter:
 
 def _range(measurement: Measurement, kind: str, share: float) -> Filter:
     dataset: Dataset = measurement.dataset
-    values = np.ascontiguousarray(dataset.space.vectors[:, ENERGY_DIM])
+    values = np.ascontiguousarray(dataset.space.vectors[:, RANGE_DIM])
     ordered = np.sort(values)
     n, count = len(values), _count(len(values), share)
-    ranks = np.searchsorted(ordered, dataset.queries[:QUERIES, ENERGY_DIM])
+    ranks = np.searchsorted(ordered, dataset.queries[:QUERIES, RANGE_DIM])
     if kind == "near":
         first = np.clip(ranks - count // 2, 0, n - count)
     else:
@@ -98,7 +128,7 @@ def _range(measurement: Measurement, kind: str, share: float) -> Filter:
     def allowed(query: int) -> np.ndarray:
         return (values >= bounds[query, 0]) & (values <= bounds[query, 1])
 
-    return Filter(kind, share, ("--ranges", path, "--dimension", ENERGY_DIM), allowed)
+    return Filter(kind, share, ("--ranges", path, "--dimension", RANGE_DIM), allowed)
 
 
 def _count(n: int, share: float) -> int:

@@ -25,7 +25,15 @@ def install(distribution: str) -> str | None:
     except importlib.metadata.PackageNotFoundError:
         pass
     say(f"installing {distribution} {version} ...")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{distribution}=={version}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        f"{distribution}=={version}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode == 0:
         return None

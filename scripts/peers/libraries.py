@@ -42,7 +42,8 @@ class Library(ABC):
         """Reads it again."""
 
     def prepare(self, k: int, effort) -> None:
-        """Sets the effort of the searches that follow."""
+        """Sets the effort of the searches that follow, where that is not said with each."""
+        return None
 
     @abstractmethod
     def search(self, queries: np.ndarray, k: int, effort) -> np.ndarray:
@@ -66,8 +67,12 @@ class Hnswlib(Library):
         import hnswlib
 
         self.index = hnswlib.Index(space="l2", dim=points.shape[1])
-        self.index.init_index(max_elements=len(points), M=settings.m, ef_construction=settings.ef_construction,
-                              random_seed=settings.seed)
+        self.index.init_index(
+            max_elements=len(points),
+            M=settings.m,
+            ef_construction=settings.ef_construction,
+            random_seed=settings.seed,
+        )
         self.index.add_items(points, num_threads=settings.threads)
 
     def save(self, path):
@@ -186,8 +191,13 @@ class Usearch(Library):
     def build(self, points, settings):
         from usearch.index import Index
 
-        self.index = Index(ndim=points.shape[1], metric="l2sq", dtype="f32", connectivity=settings.m,
-                           expansion_add=settings.ef_construction)
+        self.index = Index(
+            ndim=points.shape[1],
+            metric="l2sq",
+            dtype="f32",
+            connectivity=settings.m,
+            expansion_add=settings.ef_construction,
+        )
         self.index.add(np.arange(len(points)), points, threads=settings.threads)
 
     def save(self, path):
@@ -213,9 +223,14 @@ class Voyager(Library):
     def build(self, points, settings):
         import voyager
 
-        self.index = voyager.Index(voyager.Space.Euclidean, num_dimensions=points.shape[1], M=settings.m,
-                                   ef_construction=settings.ef_construction, random_seed=settings.seed,
-                                   max_elements=len(points))
+        self.index = voyager.Index(
+            voyager.Space.Euclidean,
+            num_dimensions=points.shape[1],
+            M=settings.m,
+            ef_construction=settings.ef_construction,
+            random_seed=settings.seed,
+            max_elements=len(points),
+        )
         self.index.add_items(points, num_threads=settings.threads)
 
     def save(self, path):
@@ -245,7 +260,11 @@ class Scann(Library):
         self.index = (
             scann_ops_pybind.builder(points, 10, "dot_product")
             .set_n_training_threads(settings.threads)
-            .tree(num_leaves=n_leaves, num_leaves_to_search=n_leaves // 20 + 1, training_sample_size=min(len(points), 250_000))
+            .tree(
+                num_leaves=n_leaves,
+                num_leaves_to_search=n_leaves // 20 + 1,
+                training_sample_size=min(len(points), 250_000),
+            )
             .score_ah(2, anisotropic_quantization_threshold=0.2)
             .reorder(100)
             .build()

@@ -9,7 +9,11 @@ import numpy as np
 from .options import Options
 from .work import run
 
-ENGINE_FILES = {"hnsw": ("vectors.nf", "graph.nf"), "exact": ("vectors.nf", "exact.nf"), "forest": ("vectors.nf", "forest.mdb")}
+ENGINE_FILES = {
+    "hnsw": ("vectors.nf", "graph.nf"),
+    "exact": ("vectors.nf", "exact.nf"),
+    "forest": ("vectors.nf", "forest.mdb"),
+}
 # `auto` may use both.
 ENGINE_FILES["auto"] = ("vectors.nf", "graph.nf", "exact.nf")
 # The phases of a build that an engine is made in; records, titles, checksums and measurements are everybody's.
@@ -43,8 +47,20 @@ class Nearfield:
 
     def demo(self, n: int) -> str:
         """Makes up a catalogue of `n` tracks; returns its store."""
-        self._run("demo", "--no-serve", "--tracks", n, "--engines", "exact", "--indexes", "indexes", "--name", "demo",
-                  "--threads", self.options.threads)
+        self._run(
+            "demo",
+            "--no-serve",
+            "--tracks",
+            n,
+            "--engines",
+            "exact",
+            "--indexes",
+            "indexes",
+            "--name",
+            "demo",
+            "--threads",
+            self.options.threads,
+        )
         return "lmdb:data/demo"
 
     def import_file(self, path: Path, store: str) -> str:
@@ -55,16 +71,47 @@ class Nearfield:
     def build(self, store: str, name: str, schema: Path, engines: str) -> Generation:
         """Builds a snapshot; a recall below the product's gate is measured here, not refused."""
         options = self.options
-        ended = self._run("build", "--store", store, "--name", name, "--indexes", "indexes", "--schema", schema,
-                          "--engines", engines, "--threads", options.threads, "--m", options.m,
-                          "--ef-construction", options.ef_construction, "--seed", options.seed, "--min-recall", 0, "--json")
-        report = json.loads(ended.output)
+        output = self._run(
+            "build",
+            "--store",
+            store,
+            "--name",
+            name,
+            "--indexes",
+            "indexes",
+            "--schema",
+            schema,
+            "--engines",
+            engines,
+            "--threads",
+            options.threads,
+            "--m",
+            options.m,
+            "--ef-construction",
+            options.ef_construction,
+            "--seed",
+            options.seed,
+            "--min-recall",
+            0,
+            "--json",
+        )
+        report = json.loads(output)
         directory = self.folder / report["directory"]
-        return Generation(directory, report["seconds"], report["bytes"], ended.peak_bytes)
+        return Generation(directory, report["seconds"], report["bytes"], report["peak_memory_bytes"] or 0)
 
     def export(self, name: str, vectors: Path) -> np.ndarray:
         """The vectors of a snapshot, f32 [n_items, dim]."""
-        self._run("export", "--indexes", "indexes", "--name", name, "--vectors", vectors, "--ids", vectors.with_suffix(".txt"))
+        self._run(
+            "export",
+            "--indexes",
+            "indexes",
+            "--name",
+            name,
+            "--vectors",
+            vectors,
+            "--ids",
+            vectors.with_suffix(".txt"),
+        )
         return np.load(vectors)
 
     def raw(self, generation: Path, columns: tuple[str, ...]) -> np.ndarray:
@@ -80,12 +127,41 @@ class Nearfield:
         self._runner(generation, "transform", "--raw", source, "--out", out)
         return np.load(out)
 
-    def search(self, generation: Path, engine: str, queries: Path, weights: Path, anchor: float, *, efforts=(), recall=0.99,
-               k: int, extra: tuple = ()) -> tuple[list[dict], np.ndarray]:
+    def search(
+        self,
+        generation: Path,
+        engine: str,
+        queries: Path,
+        weights: Path,
+        anchor: float,
+        *,
+        efforts=(),
+        recall=0.99,
+        k: int,
+        extra: tuple = (),
+    ) -> tuple[list[dict], np.ndarray]:
         """Runs the queries of a file; one report and answers [n_queries, k] for each effort."""
         answers, report = self.folder / "answers.npy", self.folder / "report.json"
-        arguments = ["search", "--queries", queries, "--weights", weights, "--anchor", anchor, "--engine", engine, "--k", k,
-                     "--recall", recall, "--answers", answers, "--report", report, *extra]
+        arguments = [
+            "search",
+            "--queries",
+            queries,
+            "--weights",
+            weights,
+            "--anchor",
+            anchor,
+            "--engine",
+            engine,
+            "--k",
+            k,
+            "--recall",
+            recall,
+            "--answers",
+            answers,
+            "--report",
+            report,
+            *extra,
+        ]
         if efforts:
             arguments += ["--efforts", ",".join(str(effort) for effort in efforts)]
         self._runner(generation, *arguments)
@@ -95,5 +171,10 @@ class Nearfield:
         return run([self.options.nearfield, *(str(argument) for argument in arguments)], self.folder)
 
     def _runner(self, generation: Path, *arguments):
-        command = [self.options.runner, "--generation", generation, *(str(argument) for argument in arguments)]
+        command = [
+            self.options.runner,
+            "--generation",
+            generation,
+            *(str(argument) for argument in arguments),
+        ]
         return run(command, self.folder, {"RAYON_NUM_THREADS": "1"})

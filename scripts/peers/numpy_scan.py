@@ -43,7 +43,9 @@ def search(space: Space, queries: np.ndarray, weights: np.ndarray, k: int) -> Sc
     return Scan(np.array(ids), us)
 
 
-def rerank(space: Space, queries: np.ndarray, weights: np.ndarray, candidates: np.ndarray, k: int) -> tuple[np.ndarray, float]:
+def rerank(
+    space: Space, queries: np.ndarray, weights: np.ndarray, candidates: np.ndarray, k: int
+) -> tuple[np.ndarray, float]:
     """The best `k` of each query's candidates, [n, m], under its own weights, in f32; ids [n, k] and the seconds."""
     dims = np.broadcast_to(space.by_dimension(weights), queries.shape).astype(np.float32)
     vectors = np.ascontiguousarray(space.vectors)

@@ -47,22 +47,57 @@ def parse(arguments: list[str]) -> Options:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--quick", action="store_true", help="a bootstrap of 200,000 tracks, 500 queries, hnswlib and faiss only")
+    add(
+        "--quick",
+        action="store_true",
+        help="a bootstrap of 200,000 tracks, 500 queries, hnswlib and faiss only",
+    )
     add("--datasets", type=_names(DATASETS, {}), metavar="A,B", help=f"of {', '.join(DATASETS)} [all]")
-    add("--only", type=_names(SYSTEMS, GROUPS), metavar="A,B",
-        help=f"systems, of {', '.join(SYSTEMS)}, nearfield, faiss [all]")
+    add(
+        "--only",
+        type=_names(SYSTEMS, GROUPS),
+        metavar="A,B",
+        help=f"systems, of {', '.join(SYSTEMS)}, nearfield, faiss [all]",
+    )
     add("--tracks", type=_file, metavar="FILE", help="tracks to import (CSV and so on) [a made-up catalogue]")
     add("--n", type=_count(1_000, 100_000_000), metavar="N", help="tracks of the bootstrap [1000000]")
-    add("--limit", type=_count(1_000, 100_000_000), metavar="N", help="at most N rows of each dataset (development)")
+    add(
+        "--limit",
+        type=_count(1_000, 100_000_000),
+        metavar="N",
+        help="at most N rows of each dataset (development)",
+    )
     add("--queries", type=_count(10, 100_000), metavar="N", help="queries of each dataset [1000]")
-    add("--rounds", type=_count(1, 100), default=3, metavar="N", help="repetitions; the fastest counts [%(default)s]")
+    add(
+        "--rounds",
+        type=_count(1, 100),
+        default=3,
+        metavar="N",
+        help="repetitions; the fastest counts [%(default)s]",
+    )
     add("--threads", type=_count(1, 1024), default=2, metavar="N", help="threads of builds [%(default)s]")
-    add("--efforts", type=_efforts, metavar="A,B", default=_efforts("10,16,20,24,32,40,48,64,80,96,128,160,200,320,640"),
-        help="ef of nearfield's graph [10 to 640]")
+    add(
+        "--efforts",
+        type=_efforts,
+        metavar="A,B",
+        default=_efforts("10,16,20,24,32,40,48,64,80,96,128,160,200,320,640"),
+        help="ef of nearfield's graph [10 to 640]",
+    )
     add("--m", type=_count(2, 256), default=16, metavar="M", help="M of every HNSW graph [%(default)s]")
-    add("--ef-construction", type=_count(8, 10_000), default=200, metavar="EF",
-        help="ef of every HNSW construction [%(default)s]")
-    add("--seed", type=_count(0, 2**31), default=42, metavar="N", help="seed of everything random [%(default)s]")
+    add(
+        "--ef-construction",
+        type=_count(8, 10_000),
+        default=200,
+        metavar="EF",
+        help="ef of every HNSW construction [%(default)s]",
+    )
+    add(
+        "--seed",
+        type=_count(0, 2**31),
+        default=42,
+        metavar="N",
+        help="seed of everything random [%(default)s]",
+    )
     add("--no-filters", action="store_true", help="without the measurements under filters")
     add("--out", type=Path, metavar="DIR", help="where report and plots go [target/bench-peers/results]")
     add("--json", type=Path, metavar="FILE", help="where the measurements go [OUT/results.json]")

@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib
 
 from . import summary
-from .measure import Result
+from .results import Result
 
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "nearfield"
@@ -47,15 +47,31 @@ def draw_all(results: list[Result], folder: Path) -> list[str]:
 def _draw_recall(results: list[Result], dataset: str, weights: str, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 5))
     for system in summary.systems_of(results, dataset, weights):
-        rows = [r for r in results if (r.dataset, r.weights, r.system) == (dataset, weights, system) and not summary.is_filtered(r)]
+        rows = [
+            r
+            for r in results
+            if (r.dataset, r.weights, r.system) == (dataset, weights, system) and not summary.is_filtered(r)
+        ]
         frontier = _frontier(rows)
         colour, marker, line = STYLES[system]
         # Distance from 1 on a logarithmic axis tells .99 from .999.
-        axes.plot([max(1 - r.recall, 1e-4) for r in frontier], [r.qps for r in frontier], color=colour, marker=marker,
-                  linestyle=line, markersize=5, label=system)
+        axes.plot(
+            [max(1 - r.recall, 1e-4) for r in frontier],
+            [r.qps for r in frontier],
+            color=colour,
+            marker=marker,
+            linestyle=line,
+            markersize=5,
+            label=system,
+        )
     first = next(r for r in results if r.dataset == dataset)
-    axes.set(xscale="log", yscale="log", xlabel="recall@10", ylabel="queries per second, one thread",
-             title=f"{dataset}, {weights} weights ({first.n:,} x {first.dim})")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="recall@10",
+        ylabel="queries per second, one thread",
+        title=f"{dataset}, {weights} weights ({first.n:,} x {first.dim})",
+    )
     ticks = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001, 0.0001)
     axes.set_xlim(0.6, 8e-5)
     axes.set_xticks(ticks, [f"{1 - tick:g}" if tick > 1e-4 else "1" for tick in ticks])

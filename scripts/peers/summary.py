@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .measure import Result
+from .results import Result
 
 RECALL = 0.99
 # Exact systems: not among the approximate peers.
@@ -15,20 +15,30 @@ def is_filtered(result: Result) -> bool:
     return "filter" in result.params
 
 
-def best(results: Iterable[Result], dataset: str, weights: str, systems: Iterable[str], recall: float = RECALL) -> Result | None:
+def best(
+    results: Iterable[Result], dataset: str, weights: str, systems: Iterable[str], recall: float = RECALL
+) -> Result | None:
     """The fastest setting of these systems that reaches the recall."""
     names = set(systems)
     candidates = [
-        result for result in results
-        if result.dataset == dataset and result.weights == weights and result.system in names
-        and result.recall >= recall and not is_filtered(result)
+        result
+        for result in results
+        if result.dataset == dataset
+        and result.weights == weights
+        and result.system in names
+        and result.recall >= recall
+        and not is_filtered(result)
     ]
     return max(candidates, key=lambda result: result.qps, default=None)
 
 
 def highest(results: Iterable[Result], dataset: str, weights: str, system: str) -> float | None:
     """The highest recall a system reaches."""
-    recalls = [r.recall for r in results if (r.dataset, r.weights, r.system) == (dataset, weights, system) and not is_filtered(r)]
+    recalls = [
+        r.recall
+        for r in results
+        if (r.dataset, r.weights, r.system) == (dataset, weights, system) and not is_filtered(r)
+    ]
     return max(recalls, default=None)
 
 

@@ -27,7 +27,9 @@ class Space:
         return np.repeat(weights, self.feature_dims, axis=1)
 
 
-def thresholds(space: Space, queries: np.ndarray, weights: np.ndarray, k: int, allowed=None) -> tuple[np.ndarray, np.ndarray]:
+def thresholds(
+    space: Space, queries: np.ndarray, weights: np.ndarray, k: int, allowed=None
+) -> tuple[np.ndarray, np.ndarray]:
     """For each query the k-th best score, f64 [n], and how many hits there can be (k, or fewer under a filter).
 
     `weights` by feature, [n or 1, n_features]; `allowed(query)` gives a mask of the items that count.
@@ -50,9 +52,10 @@ def thresholds(space: Space, queries: np.ndarray, weights: np.ndarray, k: int, a
         norms = shared if shared is not None else np.sqrt(space.anchor + w @ squares.T)
         np.divide(scores, norms, out=scores, where=norms > 0)
         scores /= np.sqrt(space.anchor + (w * queries[rows] ** 2).sum(axis=1))[:, None]
-        for offset, row in enumerate(scores):
+        for offset, every in enumerate(scores):
+            row = every
             if allowed is not None:
-                row = row[allowed(start + offset)]
+                row = every[allowed(start + offset)]
                 possible[start + offset] = min(k, len(row))
             if possible[start + offset] == 0:
                 kth[start + offset] = np.inf
@@ -80,8 +83,14 @@ def scores_of(space: Space, queries: np.ndarray, weights: np.ndarray, ids: np.nd
     return scores
 
 
-def recall(space: Space, queries: np.ndarray, weights: np.ndarray, ids: np.ndarray, truth: tuple[np.ndarray, np.ndarray],
-           allowed=None) -> float:
+def recall(
+    space: Space,
+    queries: np.ndarray,
+    weights: np.ndarray,
+    ids: np.ndarray,
+    truth: tuple[np.ndarray, np.ndarray],
+    allowed=None,
+) -> float:
     """Mean tie-aware recall of answers `ids`, [n, k]."""
     kth, possible = truth
     ids = without_repetitions(ids)

@@ -4,7 +4,6 @@ A process each keeps memory and thread pools apart, and makes the largest reside
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .libraries import LIBRARIES, BuildSettings, Library
-from .work import size_of
+from .work import peak_memory, size_of
 
 WARM_UP = 50
 SINGLE_QUERIES = 200
@@ -23,13 +22,18 @@ def build(spec: dict) -> dict:
     # Read, not mapped, so that pages of the file do not count as memory of the build twice.
     points = np.load(spec["points"])
     library = LIBRARIES[spec["system"]]()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    before = peak_memory()
     started = time.perf_counter()
     library.build(points, BuildSettings(**spec["settings"]))
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_memory()
     library.save(Path(spec["index"]))
-    return {"build_s": seconds, "bytes": size_of(Path(spec["index"])), "peak_bytes": peak, "before_bytes": before}
+    return {
+        "build_s": seconds,
+        "bytes": size_of(Path(spec["index"])),
+        "peak_bytes": peak,
+        "before_bytes": before,
+    }
 
 
 def search(spec: dict) -> dict:
