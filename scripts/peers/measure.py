@@ -216,6 +216,7 @@ class Measurement:
                 done["p99_us"],
                 len(self.dataset.queries),
                 costs=system,
+                more={"cores_used": done["cores_used"]},
             )
         for done in outcome["overfetch"]:
             for family in self.dataset.families[1:]:
@@ -229,7 +230,7 @@ class Measurement:
             best, seconds = numpy_scan.rerank(
                 self.dataset.space, self.dataset.queries, self.weights[family], np.load(done["ids"]), K
             )
-            more = {"rerank_us": seconds * 1e6 / len(best)}
+            more = {"rerank_us": seconds * 1e6 / len(best), "cores_used": done["cores_used"]}
             recall = self.recall(family, best)
         self._add(
             f"{system}-overfetch",

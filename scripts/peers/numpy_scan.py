@@ -1,4 +1,4 @@
-"""Weighted search without a library: the scan in NumPy that answers any weights exactly, and re-ranking of candidates."""
+"""Weighted search without a library: the scan that answers any weights exactly, and re-ranking of candidates."""
 
 import time
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ RULES = """\
   another; the fastest of {rounds} rounds counts.
 - **Other weights.** A library with a fixed metric can over-fetch: it returns k' = {overfetch} under uniform weights
   (ef = k'), and the best {k} under the query's weights are chosen among them. Only its search counts; choosing is
-  free (`rerank_us` in the JSON says what it took NumPy). `numpy-scan` is the exact answer without any library: two
+  free (`rerank_us`, `qps_with_rerank` in the JSON say what it takes NumPy). `numpy-scan` is the exact answer without any library: two
   matrix-vector products in f32.
 - **Builds** use {threads} threads, M = {m}, ef of construction = {ef_construction}, Annoy 50 trees, ScaNN sqrt(n)
   leaves, nearfield's forest 30 trees. nearfield's build time is that of the phases that make the engine (the graph:
@@ -64,7 +64,7 @@ def markdown(
     )
     parts = [
         "# Benchmarks against other libraries",
-        "Written by `scripts/bench-peers`; the same command measures it again. It fetches what it needs and changes nothing outside `target`.",
+        "Written by `scripts/bench-peers`; the same command measures it again.",
         f"    {options.command}",
         "## Machine and versions",
         _table(["", ""], [[name, value] for name, value in machine.items()]),
@@ -76,12 +76,13 @@ def markdown(
     if left_out:
         parts += [
             "## Left out",
-            "\n".join(f"- {name}: {_one_line(reason)}" for name, reason in left_out.items()),
+            "\n".join(f"- {name}: {_last_line(reason)}" for name, reason in left_out.items()),
         ]
     parts += [
         "## Ratios at recall 0.99",
-        "Queries per second of nearfield divided by those of the other, each at its fastest setting with recall@10 of at least "
-        "0.99. `faiss-flat` cannot answer other weights than those it was built for; its speed under uniform ones is the yardstick everywhere.",
+        "Queries per second of nearfield divided by those of the other, each at its fastest setting with recall@10 "
+        "of at least 0.99. `faiss-flat` cannot answer other weights than those it was built for; its speed under uniform "
+        "ones is the yardstick everywhere.",
         _ratios(results),
         "nearfield's graph divided by the other's (below 1: nearfield needs less):",
         _build_ratios(results),
@@ -180,8 +181,9 @@ def _filters(results: list[Result]) -> list[str]:
             ]
         )
     text = (
-        f"nearfield `auto`, planned for recall 0.99, uniform weights, {filters.QUERIES} queries of {results[0].dataset}. *random*: items drawn at random; "
-        "*near*: those whose loudness is nearest to the query's; *far*: those whose loudness is farthest from it. Making the set is not in the time."
+        f"nearfield `auto`, planned for recall 0.99, uniform weights, {filters.QUERIES} queries of "
+        f"{results[0].dataset}. *random*: items drawn at random; *near*: those whose loudness is nearest to the query's; *far*: those whose "
+        "loudness is farthest from it. Making the set is not in the time."
     )
     head = ["filter", "passing", "recall", "p50 us", "p99 us", "p50 against no filter", "engines planned"]
     return ["## Filters", text, _table(head, rows)]
@@ -213,8 +215,9 @@ def _setting(params: dict) -> str:
     return ", ".join(f"{name} {value}" for name, value in params.items() if name != "planned")
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
+def _last_line(text: str) -> str:
+    """Where a traceback says what happened."""
+    return text.strip().splitlines()[-1].strip()
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -30,4 +30,7 @@ class Result:
     def to_json(self) -> dict:
         """As an object, with `more` as keys of its own."""
         fields = asdict(self)
-        return fields | fields.pop("more")
+        fields |= fields.pop("more")
+        if "rerank_us" in fields:
+            fields["qps_with_rerank"] = 1e6 / (1e6 / self.qps + fields["rerank_us"])
+        return fields
