@@ -100,10 +100,13 @@ class Measurement:
         )
 
     def _note_nearfield_costs(self) -> None:
-        for engine in ("hnsw", "exact", "auto", "forest"):
+        for system in self.options.systems:
+            if not system.startswith("nearfield-"):
+                continue
+            engine = system.removeprefix("nearfield-")
             generation = self.dataset.forest if engine == "forest" else self.dataset.generation
             if generation:
-                self.costs[f"nearfield-{engine}"] = Costs(
+                self.costs[system] = Costs(
                     generation.build_seconds(engine),
                     generation.engine_bytes(engine),
                     generation.peak_bytes,

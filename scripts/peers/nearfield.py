@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .options import Options
-from .work import run
+from .work import run, say
 
 ENGINE_FILES = {
     "hnsw": ("vectors.nf", "graph.nf"),
@@ -31,11 +31,11 @@ class Generation:
 
     def build_seconds(self, engine: str) -> float:
         """Seconds of the phases that make this engine."""
-        return sum(self.seconds.get(phase, 0.0) for phase in ENGINE_PHASES[engine])
+        return sum(self.seconds[phase] for phase in ENGINE_PHASES[engine])
 
     def engine_bytes(self, engine: str) -> int:
         """Bytes of the files that this engine reads."""
-        return sum(self.bytes.get(name, 0) for name in ENGINE_FILES[engine])
+        return sum(self.bytes[name] for name in ENGINE_FILES[engine])
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,8 @@ class Nearfield:
         )
         report = json.loads(output)
         directory = self.folder / report["directory"]
+        phases = ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in report["seconds"].items())
+        say(f"   {name} ({engines}), seconds: {phases}")
         return Generation(directory, report["seconds"], report["bytes"], report["peak_memory_bytes"] or 0)
 
     def export(self, name: str, vectors: Path) -> np.ndarray:

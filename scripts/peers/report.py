@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from . import filters, summary
+from . import summary
 from .measure import AUTO_RECALLS, FOREST_EFFORTS, OVERFETCH, SLOW_QUERIES
 from .options import Options
 from .results import K, Result
@@ -23,12 +23,12 @@ RULES = """\
 - **Queries per second.** One thread. nearfield: one query at a time through its library call (validation, planning
   and search). Libraries: all queries in one call, so that Python costs nothing; Annoy has no such call and pays for a
   loop. `faiss-flat` is asked one query at a time, `faiss-flat-batch` for all at once. p50 and p99 are of one query at
-  a time; for the libraries that includes a call from Python (of 200 queries). Every round runs all systems one after
-  another; the fastest of {rounds} rounds counts.
+  a time; for the libraries that includes a call from Python (of 200 queries; 50 where 1,000 or more are fetched).
+  Every round runs all systems one after another; the fastest of {rounds} rounds counts.
 - **Other weights.** A library with a fixed metric can over-fetch: it returns k' = {overfetch} under uniform weights
   (ef = k'), and the best {k} under the query's weights are chosen among them. Only its search counts; choosing is
-  free (`rerank_us`, `qps_with_rerank` in the JSON say what it takes NumPy). `numpy-scan` is the exact answer without any library: two
-  matrix-vector products in f32.
+  free (`rerank_us`, `qps_with_rerank` in the JSON say what it takes NumPy). `numpy-scan` is the exact answer without
+  any library: two matrix-vector products in f32.
 - **Builds** use {threads} threads, M = {m}, ef of construction = {ef_construction}, Annoy 50 trees, ScaNN sqrt(n)
   leaves, nearfield's forest 30 trees. nearfield's build time is that of the phases that make the engine (the graph:
   points, construction, repair, writing); a whole `nearfield build` also reads the store, writes records and titles,
@@ -80,8 +80,8 @@ def markdown(
         ]
     parts += [
         "## Ratios at recall 0.99",
-        "Queries per second of nearfield divided by those of the other, each at its fastest setting with recall@10 "
-        "of at least 0.99. `faiss-flat` cannot answer other weights than those it was built for; its speed under uniform "
+        "Queries per second of nearfield divided by those of the other, each at its fastest setting with recall@10 of "
+        "at least 0.99. `faiss-flat` cannot answer other weights than those it was built for; its speed under uniform "
         "ones is the yardstick everywhere.",
         _ratios(results),
         "nearfield's graph divided by the other's (below 1: nearfield needs less):",
@@ -180,9 +180,10 @@ def _filters(results: list[Result]) -> list[str]:
                 planned,
             ]
         )
+    n_queries = results[0].queries
     text = (
-        f"nearfield `auto`, planned for recall 0.99, uniform weights, {filters.QUERIES} queries of "
-        f"{results[0].dataset}. *random*: items drawn at random; *near*: those whose loudness is nearest to the query's; *far*: those whose "
+        f"nearfield `auto`, planned for recall 0.99, uniform weights, {n_queries} queries of {results[0].dataset}. "
+        "*random*: items drawn at random; *near*: those whose loudness is nearest to the query's; *far*: those whose "
         "loudness is farthest from it. Making the set is not in the time."
     )
     head = ["filter", "passing", "recall", "p50 us", "p99 us", "p50 against no filter", "engines planned"]
