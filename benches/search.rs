@@ -7,7 +7,7 @@ use divan::{Bencher, black_box};
 use nearfield::artifact::SnapshotDir;
 use nearfield::build::{BuildOptions, build};
 use nearfield::demo;
-use nearfield::distance::{BLOCK, Isa, Kernels, Query, canonical, stride};
+use nearfield::distance::{Isa, Query, canonical, score_rows, stride};
 use nearfield::feature::Schema;
 use nearfield::index::{EngineKind, SearchRequest};
 use nearfield::progress::{CancelToken, Progress};
@@ -27,27 +27,16 @@ fn vector(n: usize, seed: u32) -> Vec<f32> {
     (0..n as u32).map(|i| ((i * 2_654_435 + seed * 40_503) % 1_000) as f32 / 500.0 - 1.0).collect()
 }
 
-#[divan::bench(args = ["portable", "avx2", "avx512f"], consts = [16, 128])]
-fn score_block<const DIM: usize>(bencher: Bencher, isa: &str) {
-    let Some(kernels) = kernels(isa) else { return };
-    let query = Query::new(&vector(DIM, 1), &vec![1.0; DIM], 0.5);
-    let block = vector(DIM * BLOCK, 2);
-    let mut scores = vec![0.0; BLOCK];
-    bencher.counter(divan::counter::ItemsCount::new(BLOCK)).bench_local(|| {
-        kernels.score_block(black_box(&query), black_box(&block), &mut scores);
-    });
-}
-
-#[divan::bench(args = ["portable", "avx2", "avx512f"], consts = [16, 128])]
-fn score_rows<const DIM: usize>(bencher: Bencher, isa: &str) {
-    let Some(kernels) = kernels(isa) else { return };
+#[divan::bench(args = ["portable", "avx2", "avx512"], consts = [16, 128])]
+fn rows<const DIM: usize>(bencher: Bencher, isa: &str) {
+    let Some(isa) = available(isa) else { return };
     let query = Query::new(&vector(DIM, 1), &vec![1.0; DIM], 0.5);
     let rows = vector(1_000 * stride(DIM), 2);
     let ids: Vec<u32> = (0..32).map(|i| i * 31).collect();
     let mut scores = Vec::with_capacity(ids.len());
     bencher.counter(divan::counter::ItemsCount::new(ids.len())).bench_local(|| {
         scores.clear();
-        kernels.score_rows(black_box(&query), black_box(&rows), black_box(&ids), &mut scores);
+        score_rows(isa, black_box(&query), black_box(&rows), black_box(&ids), &mut scores);
     });
 }
 
@@ -59,9 +48,8 @@ fn canonical_score<const DIM: usize>(bencher: Bencher) {
 }
 
 /// Instruction sets this processor lacks are left out.
-fn kernels(name: &str) -> Option<Kernels> {
-    let isa = Isa::available().into_iter().find(|isa| isa.name() == name)?;
-    Kernels::of(isa)
+fn available(name: &str) -> Option<Isa> {
+    Isa::available().into_iter().find(|isa| isa.name() == name)
 }
 
 #[divan::bench(args = ["exact", "hnsw", "forest"])]
@@ -69,11 +57,27 @@ fn engine(bencher: Bencher, name: &str) {
     let snapshot = &*SNAPSHOT;
     let engine = snapshot.engine(name.parse().unwrap_or(EngineKind::Exact));
     let engine = engine.expect("the snapshot has all engines");
-    let dim = snapshot.vectors().dim();
-    let query = Query::new(snapshot.vectors().row(ItemIdx(7)), &vec![1.0; dim], 0.5);
-    let effort = if name == "forest" { 2_000 } else { 64 };
-    let request = SearchRequest { query: &query, k: 10, allowed: None, excluded: &[ItemIdx(7)], effort };
+    let query = uniform_query(snapshot);
+    let effort = if name == "forest" { 2_000 } else { 32 };
+    let request = request_of(&query, effort);
     bencher.bench_local(|| engine.search(snapshot.vectors(), black_box(&request)));
+}
+
+#[divan::bench]
+fn plain_scan(bencher: Bencher) {
+    let snapshot = &*SNAPSHOT;
+    let query = uniform_query(snapshot);
+    let request = request_of(&query, 0);
+    bencher.bench_local(|| snapshot.exact().plain(snapshot.vectors(), black_box(&request)));
+}
+
+fn uniform_query(snapshot: &Snapshot) -> Query {
+    let dim = snapshot.vectors().dim();
+    Query::new(snapshot.vectors().row(ItemIdx(7)), &vec![1.0; dim], 0.5)
+}
+
+fn request_of(query: &Query, effort: usize) -> SearchRequest<'_> {
+    SearchRequest { query, k: 10, allowed: None, excluded: &[ItemIdx(7)], effort, known: &[] }
 }
 
 /// From request to answer, names and explanations included.

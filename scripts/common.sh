@@ -65,20 +65,27 @@ ensure_rust_component() {
   rustup component add "$2" >&2 || die "'cargo $1' is missing and 'rustup component add $2' failed"
 }
 
-# A virtual environment with the pinned packages of tests/oracle/requirements.txt in $VENV.
-ensure_python() {
+ensure_python3() {
   command -v python3 >/dev/null || apt_install python3 python3-venv
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "Python 3.11 or later is needed"
-  if ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
-    rm -rf "$VENV"
-    if ! python3 -m venv "$VENV" >/dev/null 2>&1; then
+}
+
+# ensure_venv FOLDER REQUIREMENTS: a virtual environment with the pinned packages of a file.
+ensure_venv() {
+  ensure_python3
+  if ! "$1/bin/python" -m pip --version >/dev/null 2>&1; then
+    rm -rf "$1"
+    if ! python3 -m venv "$1" >/dev/null 2>&1; then
       apt_install python3-venv
-      rm -rf "$VENV"
-      python3 -m venv "$VENV"
+      rm -rf "$1"
+      python3 -m venv "$1"
     fi
   fi
-  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r "$ORACLE/requirements.txt"
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "$2"
 }
+
+# What the tests need, in $VENV.
+ensure_python() { ensure_venv "$VENV" "$ORACLE/requirements.txt"; }
 
 # --- End to end ----------------------------------------------------------------------------------------------
 #

@@ -131,7 +131,9 @@ impl Run<'_> {
         let n_items = read.n_items;
         let (fitted, vectors) = read.write(directory, self.cancel)?;
         self.check_values(&fitted)?;
+        self.clock.lap("vectors");
         let vectors = vectors.arrange(&engines::order_weights(&fitted.schema));
+        self.clock.lap("order");
         vectors.write(directory)?;
         self.clock.lap("vectors");
         let schema_hash = fitted.schema.hash();

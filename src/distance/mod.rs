@@ -24,7 +24,7 @@ pub use canonical::{canonical, contributions};
 pub(crate) use coded::{CodedQuery, CodedRowQuery, coded_distances, coded_row_distance, prefetch_bytes};
 pub(crate) use dots::dot_distances;
 pub use query::Query;
-pub(crate) use rows::score_rows;
+pub use rows::score_rows;
 pub use simd::LANES;
 
 /// Squared norms below this are too small for f32: the row kernel then says [`RESCORE`].

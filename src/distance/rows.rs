@@ -35,7 +35,7 @@ unsafe fn scores<L: Lanes>(query: &Query, rows: &[f32], ids: &[u32], out: &mut V
             let product = query.anchor() + product.sum();
             let norm_squared = query.anchor() + norm_squared.sum();
             // Written so that a NaN, which only a damaged file can cause, is judged canonically too.
-            let sound = norm_squared >= TINY && norm_squared < f32::INFINITY;
+            let sound = (TINY..f32::INFINITY).contains(&norm_squared);
             out.push(if sound { product * query.inverse_norm() / norm_squared.sqrt() } else { RESCORE });
         }
     }
@@ -54,6 +54,9 @@ unsafe fn prefetch<L: Lanes>(query: &Query, rows: &[f32], id: u32) {
 
 multiversion! {
     /// Appends the scores of the rows `ids` of `rows`, `[n, stride]`, to `out`: within [`Query::f32_error`] of the true
-    /// ones, or [`RESCORE`] where f32 cannot tell.
-    pub(crate) fn score_rows = scores(query: &Query, rows: &[f32], ids: &[u32], out: &mut Vec<f32>)
+    /// ones, or infinity where f32 cannot tell.
+    ///
+    /// # Panics
+    /// When an id is outside `rows`.
+    pub fn score_rows = scores(query: &Query, rows: &[f32], ids: &[u32], out: &mut Vec<f32>)
 }

@@ -16,3 +16,5 @@ pub use schema::{
     Transform,
 };
 pub use transform::Raw;
+
+pub(crate) use transform::MAX_COMPONENT;

@@ -7,7 +7,7 @@ use crate::track::Track;
 use super::schema::{Feature, Transform};
 
 /// The largest magnitude a vector component may have: its square times 1,024 dimensions stays finite in f32.
-pub(super) const MAX_COMPONENT: f32 = 1e15;
+pub(crate) const MAX_COMPONENT: f32 = 1e15;
 
 /// A raw value of one feature.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,6 +9,7 @@
 //! prepare.rs    the three together, against one generation
 //! plan.rs       which engine, how hard, and why
 //! search.rs     runs the plan
+//! nearest.rs    the same by vector, for programs that bring their own
 //! diversify.rs  max_per_artist and maximal marginal relevance
 //! explain.rs    contributions, differences, a sentence
 //! answer.rs     what is returned
@@ -19,6 +20,7 @@ mod diversify;
 mod error;
 mod explain;
 mod filter;
+mod nearest;
 mod plan;
 mod prepare;
 mod request;
@@ -29,6 +31,7 @@ mod weights;
 pub use answer::{Answer, PlanView, ResultView, TrackView};
 pub use error::QueryError;
 pub use explain::{Difference, Explanation};
+pub use nearest::{NearestRequest, nearest};
 pub use plan::{EngineChoice, Plan, distance_from_build};
 pub use prepare::Prepared;
 pub use request::{Bounds, Filters, MAX_K, SimilarRequest};

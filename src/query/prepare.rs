@@ -1,6 +1,7 @@
 //! A request against one generation: validated, compiled, ready to be planned.
 
 use crate::distance::Query;
+use crate::feature::Schema;
 use crate::index::Allowed;
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
@@ -68,18 +69,7 @@ impl Prepared {
         let vector = QueryVector::of(snapshot, request)?;
         let mut warnings = missing_warnings(snapshot, &weighting, &vector)?;
         let allowed = filter::allowed(snapshot, &request.filters, &mut warnings)?;
-        let (weights, anchor) = weighting.scaled(schema);
-        let query = Query::new(&vector.vector, &weights, anchor);
-        if query.n_active() == 0 {
-            return Err(QueryError::number(
-                "weights",
-                "far below the anchor",
-                "at least one weight that counts beside it",
-            ));
-        }
-        if query.norm_squared() == 0.0 {
-            return Err(QueryError::NoDirection);
-        }
+        let query = compile(schema, &vector.vector, &weighting)?;
         Ok(Self {
             query,
             feature_weights: weighting.features,
@@ -95,6 +85,23 @@ impl Prepared {
             warnings,
         })
     }
+}
+
+/// Compiles `vector`, `[schema.dim()]`, under `weighting`; refuses a query that every item would be equally near to.
+pub(super) fn compile(schema: &Schema, vector: &[f32], weighting: &Weighting) -> Result<Query, QueryError> {
+    let (weights, anchor) = weighting.scaled(schema);
+    let query = Query::new(vector, &weights, anchor);
+    if query.n_active() == 0 {
+        return Err(QueryError::number(
+            "weights",
+            "far below the anchor",
+            "at least one weight that counts beside it",
+        ));
+    }
+    if query.norm_squared() == 0.0 {
+        return Err(QueryError::NoDirection);
+    }
+    Ok(query)
 }
 
 /// A warning for every weighted feature that the query lacks; an error where it lacks them all.

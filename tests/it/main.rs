@@ -8,6 +8,7 @@ mod fixture;
 mod golden;
 mod http;
 mod import;
+mod nearest;
 mod serve;
 mod server;
 mod similar;

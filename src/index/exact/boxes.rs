@@ -91,12 +91,9 @@ impl Cone {
         let d = direction.axes.len() as f32;
         let t = t.min(1.0);
         let cosine = t - (256.0 * (d + 2.0) * (1.0 - t * t) + 128.0) * U;
-        // Written so that a NaN prunes nothing.
-        if !(cosine > 0.0) {
-            return None;
-        }
         let sine_squared = 1.0 - cosine * cosine;
-        Some(Self { cosine, sine_squared, sine: sine_squared.sqrt() })
+        // A NaN prunes nothing.
+        (cosine > 0.0).then(|| Self { cosine, sine_squared, sine: sine_squared.sqrt() })
     }
 }
 

@@ -157,13 +157,9 @@ unsafe fn score_centres<L: Lanes>(blocks: Blocks<'_>, direction: &Direction) -> 
 unsafe fn test<L: Lanes>(direction: &Direction, cone: Option<Cone>, group: &[f32], n: usize) -> u16 {
     let all = ((1_u32 << n.min(LANES)) - 1) as u16;
     let half = group.len() / 2;
-    match cone {
-        // SAFETY: the caller's promise.
-        Some(cone) => {
-            all & unsafe { reaching::<L>(direction, cone, group.as_ptr(), group.as_ptr().add(half)) }
-        }
-        None => all,
-    }
+    let Some(cone) = cone else { return all };
+    // SAFETY: the caller's promise.
+    all & unsafe { reaching::<L>(direction, cone, group.as_ptr(), group.as_ptr().add(half)) }
 }
 
 #[inline(always)]

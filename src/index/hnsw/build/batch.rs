@@ -53,6 +53,9 @@ impl GraphBuilder for Batched {
     }
 }
 
+/// Links of a point with their distances, nearest first.
+type Links = Vec<(f32, u32)>;
+
 /// A graph under construction.
 struct Growing<'a> {
     points: &'a MetricPoints<'a>,
@@ -111,7 +114,7 @@ impl<'a> Growing<'a> {
     fn insert_batch(&mut self, batch: &mut [u32], all_pairs: bool) {
         // In storage order neighbours in space follow each other: their searches touch the same memory.
         batch.sort_unstable();
-        let found: Vec<Vec<(u32, Vec<(f32, u32)>)>> = batch
+        let found: Vec<Vec<(u32, Links)>> = batch
             .par_chunks(TASK)
             .map_init(Scratch::default, |scratch, task| {
                 let links = |&point: &u32| {
