@@ -9,7 +9,6 @@ use nearfield::artifact::SnapshotDir;
 use nearfield::build::{BuildError, BuildOptions, BuildReport, build};
 use nearfield::demo;
 use nearfield::feature::Schema;
-use nearfield::index::hnsw::GraphParameters;
 use nearfield::progress::{CancelToken, Progress};
 use nearfield::store::{CatalogueStore, StoreError, UpsertCounts};
 use nearfield::track::{Track, TrackId};
@@ -49,11 +48,7 @@ impl CatalogueStore for MemoryStore {
 }
 
 pub fn options() -> BuildOptions {
-    BuildOptions {
-        graph: GraphParameters { m: 12, ef_construction: 80 },
-        trees: 8,
-        ..BuildOptions::default()
-    }
+    BuildOptions { m: 12, ef_construction: 80, trees: 8, ..BuildOptions::default() }
 }
 
 /// Builds snapshot `main` under `indexes`.
