@@ -74,6 +74,8 @@ pub fn run(listener: TcpListener, state: web::Data<State>, shutdown: CancelToken
     .client_request_timeout(settings.request_timeout)
     .client_disconnect_timeout(DISCONNECT_TIMEOUT)
     .keep_alive(settings.keep_alive)
+    // A client that closes its side has gone away: its batch is not searched for any more.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(settings.shutdown_timeout.as_secs())
     .shutdown_signal(async move { shutdown.asked().await })
     .tcp_nodelay(true);
