@@ -12,10 +12,10 @@ use super::problem::Problem;
 use super::state::Served;
 use super::stream::{EMPTY, MAX_WHOLE, Parts, StreamError};
 
-/// Results in a part: enough to occupy several threads for a while.
-const PART: usize = 4_096;
+/// Results in a part, at least [`MAX_WHOLE`]: enough to occupy several threads for a while.
+const PART: usize = 1_024;
 /// Results of a large answer that one thread makes at a time.
-const SLICE: usize = 256;
+const SLICE: usize = 64;
 
 /// What is still to be sent.
 #[derive(Debug)]
