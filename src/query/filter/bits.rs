@@ -99,7 +99,7 @@ mod tests {
             let values: Vec<f64> = (0..n_items)
                 .map(|n| if n % 11 == 0 { f64::NAN } else { f64::from((n * 37 % 101) as u32) })
                 .collect();
-            let within = |value: f64| (value >= 20.0) & (value <= 70.0);
+            let within = |value: f64| (20.0..=70.0).contains(&value);
             let mut bits = Bits::all(n_items);
             let n_set: u32 = bits.words.iter().map(|word| word.count_ones()).sum();
             assert_eq!(n_set as usize, n_items);
