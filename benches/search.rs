@@ -1,4 +1,5 @@
-//! Kernels and single queries. `cargo bench --bench search`; one thread, made-up tracks.
+//! Kernels, queries and batches. `cargo bench --bench search`; one thread but for batches, made-up tracks, as many as
+//! `BENCH_TRACKS` says.
 
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -11,12 +12,15 @@ use nearfield::distance::{Isa, Query, canonical, score_rows, stride};
 use nearfield::feature::Schema;
 use nearfield::index::{EngineKind, SearchRequest};
 use nearfield::progress::{CancelToken, Progress};
-use nearfield::query::{SimilarRequest, similar};
+use nearfield::query::{Bounds, SimilarRequest, similar, similar_batch};
 use nearfield::snapshot::Snapshot;
 use nearfield::store::{CatalogueStore, StoreError, UpsertCounts};
 use nearfield::track::{ItemIdx, Track, TrackId};
 
-const N_TRACKS: usize = 20_000;
+static N_TRACKS: LazyLock<usize> = LazyLock::new(|| {
+    let given = std::env::var("BENCH_TRACKS").ok();
+    given.map_or(20_000, |text| text.parse().expect("BENCH_TRACKS is a number"))
+});
 
 fn main() {
     divan::main();
@@ -89,6 +93,46 @@ fn request(bencher: Bencher, explain: bool) {
     bencher.bench_local(|| similar(snapshot, black_box(&request)));
 }
 
+/// The same with a filter: one that was asked for before, and one that was not.
+#[divan::bench(args = ["repeated", "new"])]
+fn filtered_request(bencher: Bencher, filter: &str) {
+    let snapshot = &*SNAPSHOT;
+    let seeds = vec![snapshot.items().id(ItemIdx(7)).into_owned()];
+    let filters =
+        r#"{"year": {"min": 2000}, "explicit": false, "features": {"tempo": {"min": 100, "max": 130}}}"#;
+    let filters = serde_json::from_str(filters).expect("valid filters");
+    let mut request = SimilarRequest { seeds, filters, ..SimilarRequest::default() };
+    let mut turn = 0;
+    bencher.bench_local(|| {
+        if filter == "new" {
+            turn += 1;
+            // Lets the same tracks pass, and yet is another filter.
+            let min = Some(2000.0 - f64::from(turn) * 1e-6);
+            request.filters.year = Some(Bounds { min, max: None });
+        }
+        similar(snapshot, black_box(&request))
+    });
+}
+
+/// 256 requests with 4 filters, a quarter of them said twice: one after another, and as a batch.
+#[divan::bench(args = ["one by one", "batch"])]
+fn many_requests(bencher: Bencher, how: &str) {
+    let snapshot = &*SNAPSHOT;
+    let request = |n: u32| {
+        let seeds = vec![snapshot.items().id(ItemIdx(n * 61 % 15_000)).into_owned()];
+        let mut request = SimilarRequest { seeds, ..SimilarRequest::default() };
+        let min = Some(1980.0 + f64::from(n % 4) * 10.0);
+        request.filters.year = Some(Bounds { min, max: None });
+        request
+    };
+    // Every fourth says the same as the one before it.
+    let requests: Vec<SimilarRequest> = (0..256).map(|n| request(n - u32::from(n % 4 == 3))).collect();
+    bencher.counter(divan::counter::ItemsCount::new(requests.len())).bench_local(|| match how {
+        "batch" => similar_batch(snapshot, black_box(&requests)),
+        _ => requests.iter().map(|request| similar(snapshot, black_box(request))).collect(),
+    });
+}
+
 static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let indexes = SnapshotDir::new(directory.path(), "bench").expect("a valid name");
@@ -114,11 +158,11 @@ impl CatalogueStore for Sample {
     }
 
     fn count(&self) -> Result<u64, StoreError> {
-        Ok(N_TRACKS as u64)
+        Ok(*N_TRACKS as u64)
     }
 
     fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
-        let mut tracks: Vec<Track> = demo::catalogue(N_TRACKS, 1).collect();
+        let mut tracks: Vec<Track> = demo::catalogue(*N_TRACKS, 1).collect();
         tracks.sort_by(|a, b| a.id.cmp(&b.id));
         let _ = tracks.into_iter().try_for_each(visit);
         Ok(())

@@ -27,6 +27,14 @@ pub const TOKEN_VARIABLE: &str = "SECRET_TOKEN";
 pub const BODY_BYTES: RangeInclusive<u64> = 1_024..=1 << 30;
 /// What `max_k` may be.
 pub const K: RangeInclusive<u64> = 1..=MAX_K as u64;
+/// What `max_batch_requests` may be.
+pub const BATCH_REQUESTS: RangeInclusive<u64> = 1..=100_000;
+/// What `max_batch_results` may be.
+pub const BATCH_RESULTS: RangeInclusive<u64> = 1..=100_000_000;
+/// What `batch_threads` may be.
+pub const BATCH_THREADS: RangeInclusive<u64> = 0..=1_024;
+/// What `filter_cache_mib` may be.
+pub const FILTER_CACHE_MIB: RangeInclusive<u64> = 0..=65_536;
 /// What `workers` may be.
 pub const WORKERS: RangeInclusive<u64> = 0..=1_024;
 /// What a timeout may be.
@@ -119,6 +127,14 @@ pub struct ConfigFile {
     pub max_body_bytes: Option<u64>,
     /// The largest `k` of a query.
     pub max_k: Option<u64>,
+    /// The most requests of a batch.
+    pub max_batch_requests: Option<u64>,
+    /// The most results of a batch.
+    pub max_batch_results: Option<u64>,
+    /// Threads that batches are searched for on; 0 for one less than there are cores.
+    pub batch_threads: Option<u64>,
+    /// Memory for compiled filters.
+    pub filter_cache_mib: Option<u64>,
     /// Threads that serve requests; 0 for as many as there are cores.
     pub workers: Option<u64>,
     /// How long a client may take to send a request.
@@ -158,6 +174,10 @@ impl ConfigFile {
         let numbers = [
             ("max_body_bytes", file.max_body_bytes, BODY_BYTES),
             ("max_k", file.max_k, K),
+            ("max_batch_requests", file.max_batch_requests, BATCH_REQUESTS),
+            ("max_batch_results", file.max_batch_results, BATCH_RESULTS),
+            ("batch_threads", file.batch_threads, BATCH_THREADS),
+            ("filter_cache_mib", file.filter_cache_mib, FILTER_CACHE_MIB),
             ("workers", file.workers, WORKERS),
             ("request_timeout_seconds", file.request_timeout_seconds, TIMEOUT_SECONDS),
             ("keep_alive_seconds", file.keep_alive_seconds, TIMEOUT_SECONDS),
@@ -203,6 +223,10 @@ impl ConfigFile {
             ("NEARFIELD_INSECURE", self.insecure.map(|value| value.to_string())),
             ("NEARFIELD_MAX_BODY_BYTES", number(self.max_body_bytes)),
             ("NEARFIELD_MAX_K", number(self.max_k)),
+            ("NEARFIELD_MAX_BATCH_REQUESTS", number(self.max_batch_requests)),
+            ("NEARFIELD_MAX_BATCH_RESULTS", number(self.max_batch_results)),
+            ("NEARFIELD_BATCH_THREADS", number(self.batch_threads)),
+            ("NEARFIELD_FILTER_CACHE_MIB", number(self.filter_cache_mib)),
             ("NEARFIELD_WORKERS", number(self.workers)),
             ("NEARFIELD_REQUEST_TIMEOUT_SECONDS", number(self.request_timeout_seconds)),
             ("NEARFIELD_KEEP_ALIVE_SECONDS", number(self.keep_alive_seconds)),
@@ -307,7 +331,8 @@ mod tests {
     #[test]
     fn every_key_is_documented() {
         let everything = "store = ''\nindexes = ''\nname = ''\nlog = ''\nbind = ''\ninsecure = true\nmax_body_bytes = 5000\n\
-            max_k = 5\nworkers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
+            max_k = 5\nmax_batch_requests = 5\nmax_batch_results = 5\nbatch_threads = 5\nfilter_cache_mib = 5\n\
+            workers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
         let variables = parse(everything).unwrap().by_variable();
         assert_eq!(variables.len(), everything.lines().count());
         let (manual, example) = (include_str!("../docs/configuration.md"), include_str!("../.env.example"));

@@ -23,6 +23,9 @@ pub mod titles;
 pub mod artifact;
 pub mod content;
 pub mod index;
+
+pub mod filter_cache;
+
 pub mod snapshot;
 
 // From requests to answers.

@@ -7,6 +7,7 @@ use crate::content::{
     ITEMS_FILE, Items, TAGS_FILE, TERMS_FILE, TITLES_FILE, Tags, Titles, VECTORS_FILE, Vectors, open_titles,
 };
 use crate::feature::{FittedSchema, Schema};
+use crate::filter_cache::{self, FilterCache};
 use crate::index::hnsw::GRAPH_FILE;
 use crate::index::{BuildMetric, EXACT_FILE, Engine, EngineKind, Exact, FOREST_FILE, Forest, Hnsw};
 use crate::track::ItemIdx;
@@ -22,6 +23,9 @@ pub struct Snapshot {
     exact: Exact,
     hnsw: Option<Hnsw>,
     forest: Option<Forest>,
+    /// The engines there are.
+    built: Vec<EngineKind>,
+    filters: FilterCache,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -66,7 +70,14 @@ impl Snapshot {
             let metric = BuildMetric::of_default_weights(schema);
             forest = Some(Forest::open(path, file.clone(), metric, n_items)?);
         }
+        let engines = [
+            (EngineKind::Exact, true),
+            (EngineKind::Hnsw, hnsw.is_some()),
+            (EngineKind::Forest, forest.is_some()),
+        ];
         Ok(Self {
+            built: engines.into_iter().filter(|(_, built)| *built).map(|(kind, _)| kind).collect(),
+            filters: FilterCache::new(filter_cache::DEFAULT_BYTES),
             directory: directory.to_owned(),
             items,
             vectors,
@@ -135,7 +146,23 @@ impl Snapshot {
 
     /// The engines this generation has.
     pub fn engines(&self) -> Vec<EngineKind> {
-        EngineKind::ALL.into_iter().filter(|kind| self.engine(*kind).is_some()).collect()
+        self.built().to_vec()
+    }
+
+    /// The same without an allocation, for every request.
+    pub fn built(&self) -> &[EngineKind] {
+        &self.built
+    }
+
+    /// The filters that were used last.
+    pub fn filters(&self) -> &FilterCache {
+        &self.filters
+    }
+
+    /// The same generation with a filter cache of at most `max_bytes`, empty at first.
+    pub fn with_filter_cache(mut self, max_bytes: u64) -> Self {
+        self.filters = FilterCache::new(max_bytes);
+        self
     }
 
     /// The forest, where this generation has one.
@@ -155,9 +182,16 @@ impl Snapshot {
         (!value.is_nan()).then_some(value)
     }
 
-    /// Reads every file: checksums, then structures. Calls `progress` with the bytes read.
+    /// Reads every file: checksums, then structures; a file that the manifest does not list is an error too. Calls
+    /// `progress` with the bytes read.
     pub fn verify(&self, progress: impl FnMut(u64)) -> Result<(), ArtifactError> {
-        self.manifest.verify_files(&self.directory, progress)?;
+        self.manifest.refuse_strays(&self.directory)?;
+        self.verify_listed(progress)
+    }
+
+    /// The same for the files that the manifest lists: all that queries are answered from.
+    pub fn verify_listed(&self, progress: impl FnMut(u64)) -> Result<(), ArtifactError> {
+        self.manifest.verify_listed(&self.directory, progress)?;
         self.items.verify()?;
         self.vectors.verify()?;
         self.tags.verify(self.items.len())?;

@@ -295,19 +295,41 @@ impl Manifest {
 
     /// Reads every file of the generation in `directory` and compares lengths and checksums; a file that the manifest
     /// does not list is an error too. Calls `progress` with the bytes read.
-    pub fn verify_files(&self, directory: &Path, mut progress: impl FnMut(u64)) -> Result<(), ArtifactError> {
+    pub fn verify_files(&self, directory: &Path, progress: impl FnMut(u64)) -> Result<(), ArtifactError> {
+        self.refuse_strays(directory)?;
+        self.verify_listed(directory, progress)
+    }
+
+    /// The files in `directory` that the manifest does not list, sorted.
+    pub fn strays(&self, directory: &Path) -> Result<Vec<String>, ArtifactError> {
+        let mut strays = Vec::new();
         for entry in fs::read_dir(directory).map_err(ArtifactError::io("list", directory))? {
             let name = entry.map_err(ArtifactError::io("list", directory))?.file_name();
             let name = name.to_string_lossy();
             if name != MANIFEST_FILE && !self.files.contains_key(name.as_ref()) {
-                return Err(ArtifactError::damaged(
-                    directory,
-                    "files",
-                    "only files that the manifest lists",
-                    name,
-                ));
+                strays.push(name.into_owned());
             }
         }
+        strays.sort();
+        Ok(strays)
+    }
+
+    /// An error that names the first of [`Self::strays`], if there is one.
+    pub fn refuse_strays(&self, directory: &Path) -> Result<(), ArtifactError> {
+        match self.strays(directory)?.into_iter().next() {
+            None => Ok(()),
+            Some(name) => {
+                Err(ArtifactError::damaged(directory, "files", "only files that the manifest lists", name))
+            }
+        }
+    }
+
+    /// Reads the files that the manifest lists and compares lengths and checksums.
+    pub fn verify_listed(
+        &self,
+        directory: &Path,
+        mut progress: impl FnMut(u64),
+    ) -> Result<(), ArtifactError> {
         for (name, expected) in &self.files {
             let path = directory.join(name);
             let got = FileEntry::of(&path)?;

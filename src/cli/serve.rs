@@ -8,7 +8,10 @@ use actix_web::web;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use crate::config::{BODY_BYTES, K, Secret, TIMEOUT_SECONDS, TOKEN_VARIABLE, WORKERS};
+use crate::config::{
+    BATCH_REQUESTS, BATCH_RESULTS, BATCH_THREADS, BODY_BYTES, FILTER_CACHE_MIB, K, Secret, TIMEOUT_SECONDS,
+    TOKEN_VARIABLE, WORKERS,
+};
 use crate::http::{self, Settings, State};
 use crate::snapshot::Snapshot;
 
@@ -39,6 +42,22 @@ pub(crate) struct ServerFlags {
     #[arg(long, value_name = "BYTES", env = "NEARFIELD_MAX_BODY_BYTES", default_value = "4194304",
         value_parser = clap::value_parser!(u64).range(BODY_BYTES))]
     pub max_body_bytes: u64,
+    /// The most requests of a batch
+    #[arg(long, value_name = "N", env = "NEARFIELD_MAX_BATCH_REQUESTS", default_value = "1000",
+        value_parser = clap::value_parser!(u64).range(BATCH_REQUESTS))]
+    pub max_batch_requests: u64,
+    /// The most results of a batch: what the `k` of its requests may add up to
+    #[arg(long, value_name = "N", env = "NEARFIELD_MAX_BATCH_RESULTS", default_value = "1000000",
+        value_parser = clap::value_parser!(u64).range(BATCH_RESULTS))]
+    pub max_batch_results: u64,
+    /// Threads that batches are searched for on; 0 for one less than there are cores
+    #[arg(long, value_name = "N", env = "NEARFIELD_BATCH_THREADS", default_value = "0",
+        value_parser = clap::value_parser!(u64).range(BATCH_THREADS))]
+    pub batch_threads: u64,
+    /// Memory for the filters that were used last, in MiB; 0 keeps none
+    #[arg(long, value_name = "MIB", env = "NEARFIELD_FILTER_CACHE_MIB", default_value = "32",
+        value_parser = clap::value_parser!(u64).range(FILTER_CACHE_MIB))]
+    pub filter_cache_mib: u64,
     /// Threads that serve requests; 0 for as many as there are cores
     #[arg(long, value_name = "N", env = "NEARFIELD_WORKERS", default_value = "0",
         value_parser = clap::value_parser!(u64).range(WORKERS))]
@@ -61,6 +80,9 @@ impl ServerFlags {
     fn settings(&self) -> Settings {
         Settings {
             max_k: self.max_k as usize,
+            max_batch_requests: self.max_batch_requests as usize,
+            max_batch_results: self.max_batch_results as usize,
+            batch_threads: self.batch_threads as usize,
             max_body_bytes: self.max_body_bytes as usize,
             workers: self.workers as usize,
             request_timeout: Duration::from_secs(self.request_timeout_seconds),
@@ -116,11 +138,12 @@ pub(crate) fn serve_snapshot(
     announce: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let snapshot = Snapshot::open(&which.indexes, &which.name, None)?;
+    let snapshot = snapshot.with_filter_cache(flags.filter_cache_mib << 20);
     let manifest = snapshot.manifest();
     let (n_items, generation) = (manifest.n_items, &manifest.generation);
     tracing::info!("serving {n_items} tracks of snapshot {}, generation {generation}", which.name);
     let url = format!("http://{}", listener.local_addr()?);
-    let state = web::Data::new(State::new(snapshot, &which.indexes, flags.settings()));
+    let state = web::Data::new(State::new(snapshot, &which.indexes, flags.settings())?);
     verify_in_background(&state);
     print_line(format_args!("listening on {url}"))?;
     announce(&url)?;

@@ -226,6 +226,11 @@ impl Items {
         }
     }
 
+    /// Whether the lyrics are marked explicit, `[n_items]`: 0 for no, 1 for yes, anything else for unknown.
+    pub(crate) fn explicit_column(&self) -> &[u8] {
+        &self.explicit
+    }
+
     /// Reads every record and compares the order of the ids: what opening leaves unread.
     pub(crate) fn verify(&self) -> Result<(), ArtifactError> {
         for index in 1..self.n_items {

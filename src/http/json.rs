@@ -4,49 +4,87 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest, web};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::problem::Problem;
 use super::state::State;
 
+/// A request body as it came.
+#[derive(Clone, Debug)]
+pub(super) struct Body(pub Bytes);
+
 /// A request body parsed as a JSON object.
 #[derive(Clone, Debug)]
 pub(super) struct Json<T>(pub T);
 
-impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+impl FromRequest for Body {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
         let payload = web::Payload::from_request(&request, payload).into_inner();
         Box::pin(async move {
-            let state = request.app_data::<web::Data<State>>();
-            let settings = state.expect("the server is started with its state").settings();
             let payload =
                 payload.map_err(|error| Problem::bad_request("malformed_body", error.to_string()))?;
-            let limit = settings.max_body_bytes;
-            let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-            if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|n| n > limit as u64) {
-                return Err(Problem::body_too_large(limit));
-            }
-            let read =
-                actix_web::rt::time::timeout(settings.request_timeout, payload.to_bytes_limited(limit));
-            let bytes = read
-                .await
-                .map_err(|_| Problem::too_slow(settings.request_timeout.as_secs()))?
-                .map_err(|_| Problem::body_too_large(limit))?
-                .map_err(|error| Problem::bad_request("malformed_body", error.to_string()).at("body"))?;
-            parse(&bytes).map(Json)
+            read(&request, payload).await.map(Self)
         })
     }
 }
 
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = Body::from_request(request, payload);
+        Box::pin(async move { parse(&body.await?.0).map(Json) })
+    }
+}
+
+async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Bytes, Problem> {
+    let state = request.app_data::<web::Data<State>>();
+    let settings = state.expect("the server is started with its state").settings();
+    if let Some(encoding) = request.headers().get(CONTENT_ENCODING)
+        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        return Err(Problem::encoded_body(&String::from_utf8_lossy(encoding.as_bytes())));
+    }
+    let limit = settings.max_body_bytes;
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|n| n > limit as u64) {
+        return Err(Problem::body_too_large(limit));
+    }
+    let read = actix_web::rt::time::timeout(settings.request_timeout, payload.to_bytes_limited(limit));
+    read.await
+        .map_err(|_| Problem::too_slow(settings.request_timeout.as_secs()))?
+        .map_err(|_| Problem::body_too_large(limit))?
+        .map_err(|error| Problem::bad_request("malformed_body", error.to_string()).at("body"))
+}
+
+/// Parses a JSON object that is part of a body, where it is called `place`.
+pub(super) fn parse_at<T: DeserializeOwned>(json: &str, place: &str) -> Result<T, Problem> {
+    if !json.trim_start().starts_with('{') {
+        let detail = format!("`{place}` is not an object; expected something like {{\"seeds\": [\"ID\"]}}");
+        return Err(Problem::bad_request("wrong_type", detail).at(place));
+    }
+    parse(json.as_bytes()).map_err(|problem| problem.rename_field(|field| inside(place, field)))
+}
+
+/// The path of `field` of an object that is called `place`.
+pub(super) fn inside(place: &str, field: &str) -> String {
+    if field == "body" { place.to_owned() } else { format!("{place}.{field}") }
+}
+
 /// Parses a JSON object.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Problem> {
     // Some editors and shells put a byte order mark in front.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     // serde would also take a list for an object, field by field.
@@ -118,19 +156,17 @@ fn duplicate_field(text: &str) -> Option<&str> {
     Some(text.strip_prefix("duplicate field `")?.split_once('`')?.0)
 }
 
-/// Whether serde found a whole number where a whole number belongs, only not one of this size.
+/// Whether a whole number was found where a whole number belongs, only not one of this size.
 fn is_whole_number(text: &str) -> bool {
-    text.contains("integer `") && text.contains("expected usize")
-        || text.contains("floating point `") && text.contains("e+") && text.contains("expected usize")
+    text.starts_with("invalid value") && text.contains("expected a whole number")
 }
 
 /// Rust's names of types in plain words.
 fn plain(text: &str) -> String {
-    const WORDS: [(&str, &str); 11] = [
+    const WORDS: [(&str, &str); 10] = [
         ("expected struct Bounds", "expected an object such as {\"min\": 1990, \"max\": 1999}"),
         ("expected struct Filters", "expected an object such as {\"genres\": [\"jazz\"]}"),
         ("expected struct SimilarRequest", "expected an object"),
-        ("expected usize", "expected a whole number that is not negative"),
         ("expected f64", "expected a number"),
         ("expected a boolean", "expected true or false"),
         ("expected a sequence", "expected a list"),
@@ -174,6 +210,7 @@ mod tests {
         check(r#"{"max_per_artist": -1}"#, "out_of_range", "max_per_artist");
         check("{seeds: 1}", "malformed_json", "body");
         check("{\"filters\": {genres: 1}}", "malformed_json", "filters");
+        check(r#"{"k": 1e300}"#, "out_of_range", "k");
         check(r#"{"k": 2.5}"#, "wrong_type", "k");
         check(r#"{"k": 1, "k": 2}"#, "duplicate_field", "k");
         check(r#"{"filters": {"year": {"min": 1, "min": 2}}}"#, "duplicate_field", "filters.year.min");
@@ -186,6 +223,7 @@ mod tests {
         assert!(detail(r#"{"k": -1}"#).contains("expected a whole number that is not negative"));
         assert!(detail(r#"{"filters": {"year": 2000}}"#).contains("{\"min\": 1990"));
         assert!(detail(r#"{"filters": null}"#).contains("{\"genres\""));
+        assert!(detail(r#"{"k": 2.5}"#).contains("`2.5`, expected a whole number that is not negative"));
         assert!(parse::<SimilarRequest>(b"\xef\xbb\xbf{}").is_ok());
         assert!(detail(r#"{"kk": 1}"#).contains("there is no field `kk`: expected one of `seeds`"));
     }
@@ -196,5 +234,11 @@ mod tests {
             assert!(parse::<SimilarRequest>(body).is_err());
         }
         assert!(parse::<SimilarRequest>(b"{}").is_ok());
+    }
+
+    #[test]
+    fn whole_floats_are_whole_numbers() {
+        let request: SimilarRequest = parse(br#"{"k": 7.0, "max_per_artist": 2.0}"#).unwrap();
+        assert_eq!((request.k, request.max_per_artist), (7, Some(2)));
     }
 }

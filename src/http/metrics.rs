@@ -60,6 +60,7 @@ pub(super) struct Metrics {
     in_flight: Gauge,
     searches: Family<SearchLabels, Counter>,
     search_seconds: Family<EngineLabels, Histogram, fn() -> Histogram>,
+    batch_requests: Histogram,
     snapshot: Family<SnapshotLabels, Gauge>,
     items: Gauge,
     damaged: Gauge,
@@ -72,6 +73,9 @@ impl fmt::Debug for Metrics {
         f.write_str("Metrics")
     }
 }
+
+/// Sizes of batches that are told apart.
+const BATCH_SIZES: [f64; 11] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5];
 
 /// 50 us to 26 s.
 fn seconds() -> Histogram {
@@ -88,6 +92,8 @@ impl Metrics {
             in_flight: Gauge::default(),
             searches: Family::default(),
             search_seconds: Family::new_with_constructor(seconds),
+            // 1 to 100,000, the most there can be.
+            batch_requests: Histogram::new(BATCH_SIZES),
             snapshot: Family::default(),
             items: Gauge::default(),
             damaged: Gauge::default(),
@@ -113,6 +119,11 @@ impl Metrics {
             "From a parsed query to its answer (the beginning of a large one), by engine",
             Unit::Seconds,
             metrics.search_seconds.clone(),
+        );
+        registry.register(
+            "batch_requests",
+            "Requests of a batch; its count is that of the batches answered",
+            metrics.batch_requests.clone(),
         );
         registry.register("snapshot_info", "1 for the generation being served", metrics.snapshot.clone());
         registry.register("snapshot_items", "Tracks in the served generation", metrics.items.clone());
@@ -140,6 +151,11 @@ impl Metrics {
         let choice = if auto { "auto" } else { "fixed" };
         self.searches.get_or_create(&SearchLabels { engine, choice }).inc();
         self.search_seconds.get_or_create(&EngineLabels { engine }).observe(took.as_secs_f64());
+    }
+
+    /// Counts an answered batch.
+    pub fn batched(&self, n_requests: usize) {
+        self.batch_requests.observe(n_requests as f64);
     }
 
     fn requested(&self, method: &str, route: String, status: u16, took: Duration) {

@@ -9,21 +9,29 @@
 //! health.rs        /healthz, /readyz
 //! similar.rs       POST /api/v1/similar, GET /api/v1/similar/{id}
 //! similar_form.rs  parameters of the latter -> a query
+//! batch.rs         POST /api/v1/similar/batch
+//! batch_body.rs    its body -> queries
+//! batch_parts.rs   what was found -> its answer
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
 //! indexes.rs       /api/v1/indexes
+//! root.rs          /
 //! ```
 //!
 //! One request, one generation: a handler loads the served generation once and answers from it, whatever is swapped in
 //! meanwhile. Cheap searches run on the thread of the request; scans, title searches and whatever reads files run on
 //! the blocking pool, so that they do not stall other requests.
 
+mod batch;
+mod batch_body;
+mod batch_parts;
 mod health;
 mod indexes;
 mod json;
 mod metrics;
 mod problem;
 mod query_string;
+mod root;
 mod similar;
 mod similar_form;
 mod state;
@@ -66,6 +74,8 @@ pub fn run(listener: TcpListener, state: web::Data<State>, shutdown: CancelToken
     .client_request_timeout(settings.request_timeout)
     .client_disconnect_timeout(DISCONNECT_TIMEOUT)
     .keep_alive(settings.keep_alive)
+    // A client that closes its side has gone away: its batch is not searched for any more.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(settings.shutdown_timeout.as_secs())
     .shutdown_signal(async move { shutdown.asked().await })
     .tcp_nodelay(true);
@@ -79,10 +89,13 @@ pub fn run(listener: TcpListener, state: web::Data<State>, shutdown: CancelToken
 
 fn routes(config: &mut web::ServiceConfig) {
     config
+        .service(read("/", root::show))
         .service(read("/healthz", health::alive))
         .service(read("/readyz", health::ready))
         .service(read("/metrics", metrics::show))
         .service(write("/api/v1/similar", similar::post))
+        // Before the pattern that it matches.
+        .service(write("/api/v1/similar/batch", batch::post))
         .service(read("/api/v1/similar/{id}", similar::get))
         .service(read("/api/v1/tracks", tracks::search))
         .service(read("/api/v1/tracks/{id}", tracks::get))

@@ -85,6 +85,16 @@ impl Problem {
         Self { header: Some(Header::Close), ..problem }.at("body")
     }
 
+    /// 415; the body will not be read.
+    pub fn encoded_body(encoding: &str) -> Self {
+        let detail = format!(
+            "the body is encoded (`Content-Encoding: {encoding}`), which this server does not read; send it as it is, \
+             without that header"
+        );
+        let problem = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded_body", detail);
+        Self { header: Some(Header::Close), ..problem }.at("body")
+    }
+
     /// 408; the rest of the body will not be read.
     pub fn too_slow(seconds: u64) -> Self {
         let detail = format!("the body did not arrive within {seconds} s");
@@ -131,6 +141,25 @@ impl Problem {
         self
     }
 
+    /// The body of its response.
+    pub(super) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&Body {
+            // No page describes the codes, so by RFC 9457 the title is that of the status.
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: &self.detail,
+            field: self.field.as_deref(),
+            reasons: &self.reasons,
+        })
+    }
+
+    /// The status as a number.
+    pub(super) fn status_number(&self) -> u16 {
+        self.status.as_u16()
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         self.code
@@ -144,7 +173,13 @@ impl Problem {
 
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
-        let status = match &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&QueryError> for Problem {
+    fn from(error: &QueryError) -> Self {
+        let status = match error {
             QueryError::UnknownTrack { .. } => StatusCode::NOT_FOUND,
             QueryError::Engine(EngineError::Loading(_)) => {
                 let problem = Self::unavailable(error.code(), error.to_string(), Vec::new(), true);
@@ -194,16 +229,6 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let body = Body {
-            // No page describes the codes, so by RFC 9457 the title is that of the status.
-            r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            code: self.code,
-            detail: &self.detail,
-            field: self.field.as_deref(),
-            reasons: &self.reasons,
-        };
         let mut response = HttpResponse::build(self.status);
         match self.header {
             Some(Header::Allow(methods)) => _ = response.insert_header((ALLOW, methods)),
@@ -211,7 +236,7 @@ impl ResponseError for Problem {
             Some(Header::Close) => _ = response.insert_header((CONNECTION, "close")).force_close(),
             None => {}
         }
-        let json = serde_json::to_vec(&body).expect("a problem holds strings and numbers only");
+        let json = self.to_json().expect("a problem holds strings and numbers only");
         response.content_type("application/problem+json").body(json)
     }
 }

@@ -5,23 +5,21 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::query::{Answer, Prepared, QueryError, SimilarRequest};
+use crate::query::{Answer, Plan, Prepared, QueryError, SimilarRequest};
 use crate::snapshot::Snapshot;
 
 use super::json::Json;
 use super::problem::Problem;
 use super::similar_form::{parameter_of, request};
 use super::state::{Served, State};
-use super::stream::AnswerStream;
+use super::stream::{AnswerParts, MAX_WHOLE, PartStream};
 
 /// Searches that take longer than this, in microseconds, leave the thread of the request. Below it, handing over
 /// costs more than it saves.
 const INLINE_US: f64 = 1_000.0;
-/// Tracks that can be filtered, and ids that can be looked up, within [`INLINE_US`].
+/// Tracks that can be filtered anew, and ids that can be looked up, within [`INLINE_US`].
 const INLINE_FILTER_ITEMS: usize = 50_000;
 const INLINE_IDS: usize = 200;
-/// Answers with more results than this are sent in parts.
-const MAX_WHOLE: usize = 1_000;
 
 /// `POST /api/v1/similar`
 pub(super) async fn post(
@@ -52,15 +50,17 @@ async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<Http
     let served = state.served();
     let reply = if prepares_quickly(&served.snapshot, &request) {
         let prepared = Prepared::new(&served.snapshot, &request)?;
-        if prepared.estimated_us(&served.snapshot) <= INLINE_US {
-            reply(served, prepared, started)
+        let plan = prepared.plan(&served.snapshot, prepared.k);
+        if prepared.estimated_us(&served.snapshot, &plan) <= INLINE_US {
+            reply(served, prepared, plan, started)
         } else {
-            aside(move || reply(served, prepared, started)).await
+            aside(move || reply(served, prepared, plan, started)).await
         }
     } else {
         aside(move || {
             let prepared = Prepared::new(&served.snapshot, &request)?;
-            reply(served, prepared, started)
+            let plan = prepared.plan(&served.snapshot, prepared.k);
+            reply(served, prepared, plan, started)
         })
         .await
     };
@@ -70,7 +70,7 @@ async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<Http
     response.content_type("application/json");
     Ok(match body {
         Body::Whole(json) => response.body(json),
-        Body::Streamed(stream) => response.body(*stream),
+        Body::Streamed(parts) => response.body(PartStream::new(*parts)),
     })
 }
 
@@ -82,19 +82,19 @@ struct Reply {
 
 enum Body {
     Whole(Vec<u8>),
-    Streamed(Box<AnswerStream>),
+    Streamed(Box<AnswerParts>),
 }
 
-fn reply(served: Arc<Served>, prepared: Prepared, started: Instant) -> Result<Reply, Problem> {
+fn reply(served: Arc<Served>, prepared: Prepared, plan: Plan, started: Instant) -> Result<Reply, Problem> {
     let snapshot = &served.snapshot;
-    let (plan, hits) = prepared.find(snapshot)?;
+    let (plan, hits) = prepared.find_by(snapshot, plan)?;
     let engine = plan.engine.name();
     let body = if hits.len() <= MAX_WHOLE {
         let results = prepared.show(snapshot, &hits, 0)?;
-        Body::Whole(encode(&Answer::new(snapshot, &prepared, plan, results, started))?)
+        Body::Whole(encode(&Answer::new(snapshot, &prepared, plan, results, started.elapsed()))?)
     } else {
-        let head = encode(&Answer::new(snapshot, &prepared, plan, Vec::new(), started))?;
-        Body::Streamed(Box::new(AnswerStream::new(served, prepared, hits, head)))
+        let head = encode(&Answer::new(snapshot, &prepared, plan, Vec::new(), started.elapsed()))?;
+        Body::Streamed(Box::new(AnswerParts::new(served, prepared, hits, head)))
     };
     Ok(Reply { engine, body })
 }
@@ -118,5 +118,5 @@ fn prepares_quickly(snapshot: &Snapshot, request: &SimilarRequest) -> bool {
         + filters.genres.len()
         + filters.artists.len()
         + filters.exclude_artists.len();
-    n_ids <= INLINE_IDS && (filters.is_empty() || snapshot.items().len() <= INLINE_FILTER_ITEMS)
+    n_ids <= INLINE_IDS && (snapshot.items().len() <= INLINE_FILTER_ITEMS || filters.are_compiled(snapshot))
 }

@@ -5,11 +5,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use rayon::ThreadPoolBuildError;
 
 use crate::index::ForestState;
 use crate::query::MAX_K;
 use crate::snapshot::Snapshot;
 
+use super::batch::Batches;
 use super::metrics::Metrics;
 
 /// Limits and timeouts of a server.
@@ -17,6 +19,12 @@ use super::metrics::Metrics;
 pub struct Settings {
     /// The largest `k` of a query, at most [`MAX_K`].
     pub max_k: usize,
+    /// The most requests of a batch.
+    pub max_batch_requests: usize,
+    /// The most results of a batch: what the `k` of its requests may add up to.
+    pub max_batch_results: usize,
+    /// Threads that batches are searched for on; 0 for one less than there are cores.
+    pub batch_threads: usize,
     /// The largest body of a request.
     pub max_body_bytes: usize,
     /// Threads that serve requests; 0 for as many as there are cores.
@@ -33,6 +41,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_k: MAX_K,
+            max_batch_requests: 1_000,
+            // As many as the largest single answer has.
+            max_batch_results: MAX_K,
+            batch_threads: 0,
             // Two lists of 10,000 ids of the greatest length fit.
             max_body_bytes: 4 << 20,
             workers: 0,
@@ -97,8 +109,20 @@ impl Served {
 
     /// Reads every file of the generation and remembers what it finds.
     pub fn verify(&self) {
-        let generation = &self.snapshot.manifest().generation;
-        let found = self.snapshot.verify(|_| {}).map_err(|error| error.to_string());
+        let manifest = self.snapshot.manifest();
+        let generation = &manifest.generation;
+        // A stray file is no business of the queries: it is not among those they read.
+        match manifest.strays(self.snapshot.directory()) {
+            Ok(strays) if !strays.is_empty() => {
+                tracing::warn!(
+                    "generation {generation} holds files that do not belong to it: {}",
+                    strays.join(", ")
+                );
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!("generation {generation}: {error}"),
+        }
+        let found = self.snapshot.verify_listed(|_| {}).map_err(|error| error.to_string());
         match &found {
             Ok(()) => tracing::info!("verified every file of generation {generation}"),
             Err(error) => tracing::error!("generation {generation}: {error}"),
@@ -115,19 +139,21 @@ pub struct State {
     indexes: PathBuf,
     settings: Settings,
     metrics: Metrics,
+    batches: Batches,
     started: Instant,
 }
 
 impl State {
-    /// Serves `snapshot`, one of those under `indexes`.
-    pub fn new(snapshot: Snapshot, indexes: &Path, settings: Settings) -> Self {
-        Self {
+    /// Serves `snapshot`, one of those under `indexes`. An error means that the threads for batches cannot be started.
+    pub fn new(snapshot: Snapshot, indexes: &Path, settings: Settings) -> Result<Self, ThreadPoolBuildError> {
+        Ok(Self {
             served: ArcSwap::from_pointee(Served::new(snapshot)),
             indexes: indexes.to_owned(),
+            batches: Batches::new(settings.batch_threads)?,
             settings,
             metrics: Metrics::new(),
             started: Instant::now(),
-        }
+        })
     }
 
     /// The generation being served. A handler calls this once, so that its answer belongs to one generation.
@@ -153,6 +179,10 @@ impl State {
     /// How long the server has been running.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    pub(super) fn batches(&self) -> &Batches {
+        &self.batches
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

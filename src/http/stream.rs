@@ -15,29 +15,40 @@ use crate::query::{Prepared, QueryError};
 
 use super::state::Served;
 
+/// Answers with more results than this are sent in parts.
+pub(super) const MAX_WHOLE: usize = 1_000;
 /// Results in a part: enough to be worth the way to another thread.
 const PART: usize = 256;
 
 /// How the JSON of an answer without results ends.
-const EMPTY: &[u8] = b"]}";
+pub(super) const EMPTY: &[u8] = b"]}";
 
-/// The JSON of an answer, made as it is sent.
+/// What is made a part at a time.
+pub(super) trait Parts: Send + 'static {
+    /// Whether every part was made.
+    fn is_over(&self) -> bool;
+
+    /// Makes the next part; there is one.
+    fn next(&mut self) -> Result<Vec<u8>, StreamError>;
+}
+
+/// JSON that is made as it is sent.
 #[derive(Debug)]
-pub(super) struct AnswerStream(State);
+pub(super) struct PartStream<P>(State<P>);
 
 #[derive(Debug)]
-enum State {
-    Idle(Box<Parts>),
-    Making(JoinHandle<Made>),
+enum State<P> {
+    Idle(Box<P>),
+    Making(JoinHandle<Made<P>>),
     Ended,
 }
 
 /// A part, and what is left after it.
-type Made = (Box<Parts>, Result<Vec<u8>, StreamError>);
+type Made<P> = (Box<P>, Result<Vec<u8>, StreamError>);
 
-/// What is still to be sent.
+/// What is still to be sent of one answer.
 #[derive(Debug)]
-struct Parts {
+pub(super) struct AnswerParts {
     served: Arc<Served>,
     prepared: Prepared,
     hits: Vec<Hit>,
@@ -48,7 +59,7 @@ struct Parts {
 
 /// Why an answer ends before its time.
 #[derive(Debug, thiserror::Error)]
-enum StreamError {
+pub(super) enum StreamError {
     /// A record of the snapshot is damaged.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -60,16 +71,23 @@ enum StreamError {
     Thread(#[from] JoinError),
 }
 
-impl AnswerStream {
+impl<P: Parts> PartStream<P> {
+    /// All that is left of `parts`.
+    pub fn new(parts: P) -> Self {
+        Self(State::Idle(Box::new(parts)))
+    }
+}
+
+impl AnswerParts {
     /// The answer whose JSON without results is `head`, with the results of `hits`, of which there must be some.
     pub fn new(served: Arc<Served>, prepared: Prepared, hits: Vec<Hit>, mut head: Vec<u8>) -> Self {
         debug_assert!(head.ends_with(b"\"results\":[]}"), "results are the last field of an answer");
         head.truncate(head.len() - EMPTY.len());
-        Self(State::Idle(Box::new(Parts { served, prepared, hits, head, n_made: 0 })))
+        Self { served, prepared, hits, head, n_made: 0 }
     }
 }
 
-impl Parts {
+impl Parts for AnswerParts {
     fn is_over(&self) -> bool {
         self.n_made == self.hits.len()
     }
@@ -92,7 +110,7 @@ impl Parts {
     }
 }
 
-impl MessageBody for AnswerStream {
+impl<P: Parts> MessageBody for PartStream<P> {
     type Error = Box<dyn Error>;
 
     fn size(&self) -> BodySize {

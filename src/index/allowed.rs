@@ -9,7 +9,7 @@ use super::ItemSet;
 const LISTED_SHARE: usize = 64;
 
 /// The items that may be returned: by item for those who speak of items, by position for the engines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed {
     items: ItemSet,
     positions: ItemSet,
@@ -30,6 +30,19 @@ impl Allowed {
         let order = vectors.order();
         let positions = ItemSet::from_fn(n_items, |position| items.contains(ItemIdx(order[position])));
         Self { items, positions, listed: None }
+    }
+
+    /// `items` of vectors that are stored by item.
+    #[cfg(test)]
+    pub(crate) fn unordered(items: ItemSet) -> Self {
+        Self { positions: items.clone(), items, listed: None }
+    }
+
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let words = self.items.words().len() + self.positions.words().len();
+        let listed = self.listed.as_ref().map_or(0, Vec::len);
+        words * size_of::<u64>() + listed * size_of::<u32>()
     }
 
     /// The items.

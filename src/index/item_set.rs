@@ -41,6 +41,18 @@ impl ItemSet {
         set
     }
 
+    /// The items whose bits are set in `words`, 64 items a word, the first item lowest; bits beyond the last item do not
+    /// count.
+    pub fn from_words(n_items: usize, mut words: Vec<u64>) -> Self {
+        words.resize(n_items.div_ceil(64), 0);
+        if let (Some(last), 1..) = (words.last_mut(), n_items % 64) {
+            *last &= (1 << (n_items % 64)) - 1;
+        }
+        let mut set = Self { n_items, words, len: 0 };
+        set.recount();
+        set
+    }
+
     /// Keeps what is also in `other`.
     pub fn intersect(&mut self, other: &Self) {
         self.combine(other, |a, b| a & b);

@@ -1,6 +1,6 @@
 //! What is returned: the JSON of `POST /api/v1/similar`.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -129,13 +129,13 @@ impl Prepared {
 }
 
 impl Answer {
-    /// The answer that `plan` led to; `started` is when the request came in.
+    /// The answer that `plan` led to, which took that long.
     pub fn new(
         snapshot: &Snapshot,
         prepared: &Prepared,
         plan: Plan,
         results: Vec<ResultView>,
-        started: Instant,
+        took: Duration,
     ) -> Self {
         let plan_view = PlanView {
             effort: (plan.effort > 0).then_some(plan.effort),
@@ -148,7 +148,7 @@ impl Answer {
             generation: snapshot.manifest().generation.clone(),
             engine: plan.engine.name(),
             plan: plan_view,
-            took_us: started.elapsed().as_micros() as u64,
+            took_us: took.as_micros() as u64,
             warnings: prepared.warnings.clone(),
             results,
         }

@@ -41,6 +41,8 @@ pub(super) struct Explainer<'a> {
     prepared: &'a Prepared,
     /// The query's raw value by feature.
     query_values: Vec<Option<f64>>,
+    /// The tracks' raw values by feature, where it has any.
+    columns: Vec<Option<&'a [f64]>>,
 }
 
 impl<'a> Explainer<'a> {
@@ -51,7 +53,9 @@ impl<'a> Explainer<'a> {
             if prepared.missing[index] { None } else { snapshot.fitted().raw_of(index, dims) }
         };
         let query_values = ranges.into_iter().enumerate().map(value).collect();
-        Self { snapshot, prepared, query_values }
+        let features = snapshot.schema().features.iter();
+        let columns = features.map(|feature| snapshot.raw_column(feature.source())).collect();
+        Self { snapshot, prepared, query_values, columns }
     }
 
     pub fn explain(&self, item: ItemIdx) -> Explanation {
@@ -67,7 +71,8 @@ impl<'a> Explainer<'a> {
         for index in (0..schema.features.len()).filter(weighted) {
             let feature = &schema.features[index];
             contributions.insert(feature.name.clone(), shares[ranges[index].clone()].iter().sum());
-            let track = self.snapshot.raw(feature.source(), item);
+            let track = self.columns[index].map(|values| values[item.as_usize()]);
+            let track = track.filter(|value| !value.is_nan());
             if self.snapshot.vectors().is_missing(index, item) {
                 missing.push(feature.name.clone());
             }

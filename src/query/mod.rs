@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! request.rs    what can be asked
+//! whole.rs      its whole numbers
 //! error.rs      what can be wrong with it
 //! weights.rs    request -> weights and anchor
 //! vector.rs     request -> query vector
-//! filter.rs     request -> the items that may be returned
+//! filter/       request -> the items that may be returned
 //! prepare.rs    the three together, against one generation
 //! plan.rs       which engine, how hard, and why
 //! search.rs     runs the plan
@@ -13,9 +14,11 @@
 //! diversify.rs  max_per_artist and maximal marginal relevance
 //! explain.rs    contributions, differences, a sentence
 //! answer.rs     what is returned
+//! batch.rs      many requests at once
 //! ```
 
 mod answer;
+mod batch;
 mod diversify;
 mod error;
 mod explain;
@@ -27,8 +30,10 @@ mod request;
 mod search;
 mod vector;
 mod weights;
+mod whole;
 
 pub use answer::{Answer, PlanView, ResultView, TrackView};
+pub use batch::{Batch, Found, similar_batch};
 pub use error::QueryError;
 pub use explain::{Difference, Explanation};
 pub use nearest::{NearestRequest, nearest};

@@ -1,13 +1,16 @@
 //! A request against one generation: validated, compiled, ready to be planned.
 
+use std::sync::{Arc, OnceLock};
+
 use crate::distance::Query;
 use crate::feature::Schema;
+use crate::filter_cache::CompiledFilter;
 use crate::index::Allowed;
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
 
 use super::error::QueryError;
-use super::filter;
+use super::filter::CheckedFilter;
 use super::plan::EngineChoice;
 use super::request::{MAX_K, SimilarRequest};
 use super::vector::QueryVector;
@@ -15,6 +18,9 @@ use super::weights::Weighting;
 
 /// The largest `k` with `diversity`, whose cost grows with its square.
 const MAX_DIVERSE_K: usize = 1_000;
+
+/// The filter of several requests that have the same, compiled by the first of them.
+pub(super) type SharedFilter = OnceLock<Arc<CompiledFilter>>;
 
 /// A validated request.
 #[derive(Clone, Debug)]
@@ -28,7 +34,7 @@ pub struct Prepared {
     /// Items never returned, ascending: the seeds.
     pub excluded: Vec<ItemIdx>,
     /// The items that may be returned; all where there is no filter.
-    pub allowed: Option<Allowed>,
+    pub allowed: Option<Arc<Allowed>>,
     /// How many tracks.
     pub k: usize,
     /// Which engine.
@@ -48,6 +54,15 @@ pub struct Prepared {
 impl Prepared {
     /// Validates `request` against `snapshot`.
     pub fn new(snapshot: &Snapshot, request: &SimilarRequest) -> Result<Self, QueryError> {
+        Self::sharing(snapshot, request, &SharedFilter::new())
+    }
+
+    /// The same; `filter` is that of all requests whose filters have the same key.
+    pub(super) fn sharing(
+        snapshot: &Snapshot,
+        request: &SimilarRequest,
+        filter: &SharedFilter,
+    ) -> Result<Self, QueryError> {
         if !(1..=MAX_K).contains(&request.k) {
             return Err(QueryError::k(request.k, MAX_K));
         }
@@ -63,12 +78,17 @@ impl Prepared {
         if request.max_per_artist == Some(0) {
             return Err(QueryError::number("max_per_artist", 0, "at least 1, or null"));
         }
-        let engine = EngineChoice::parse(&request.engine, &snapshot.engines())?;
+        let engine = EngineChoice::parse(&request.engine, snapshot.built())?;
         let schema = snapshot.schema();
         let weighting = Weighting::of(schema, request)?;
         let vector = QueryVector::of(snapshot, request)?;
         let mut warnings = missing_warnings(snapshot, &weighting, &vector)?;
-        let allowed = filter::allowed(snapshot, &request.filters, &mut warnings)?;
+        let mut allowed = None;
+        if let Some(checked) = CheckedFilter::new(snapshot, &request.filters)? {
+            let compiled = filter.get_or_init(|| checked.compile(snapshot));
+            warnings.extend(checked.warnings(compiled));
+            allowed = Some(Arc::clone(&compiled.allowed));
+        }
         let query = compile(schema, &vector.vector, &weighting)?;
         Ok(Self {
             query,

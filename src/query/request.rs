@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::whole::{whole, whole_or_null};
+
 /// The largest `k` there is; a server may allow less.
 pub const MAX_K: usize = 1_000_000;
 
@@ -26,6 +28,7 @@ pub struct SimilarRequest {
     /// The anchor; the schema's where absent.
     pub anchor: Option<f64>,
     /// How many tracks.
+    #[serde(deserialize_with = "whole")]
     pub k: usize,
     /// `auto`, `exact`, `hnsw` or `forest`.
     pub engine: String,
@@ -34,6 +37,7 @@ pub struct SimilarRequest {
     /// Whether to explain every result.
     pub explain: bool,
     /// At most this many tracks with the same main artist.
+    #[serde(deserialize_with = "whole_or_null")]
     pub max_per_artist: Option<usize>,
     /// 0 ranks by similarity alone, up to 1 by being unlike what is already in the answer.
     pub diversity: f64,

@@ -31,18 +31,18 @@ impl Prepared {
     pub fn answer(&self, snapshot: &Snapshot, started: Instant) -> Result<Answer, QueryError> {
         let (plan, hits) = self.find(snapshot)?;
         let results = self.show(snapshot, &hits, 0)?;
-        Ok(Answer::new(snapshot, self, plan, results, started))
+        Ok(Answer::new(snapshot, self, plan, results, started.elapsed()))
     }
 
-    /// About how many microseconds [`Self::answer`] will take, so that a server can keep its threads responsive;
-    /// infinite where that cannot be foreseen.
-    pub fn estimated_us(&self, snapshot: &Snapshot) -> f64 {
-        if self.diversity > 0.0 || self.max_per_artist.is_some() {
+    /// About how many microseconds [`Self::answer`] will take if `plan`, that of its `k`, is followed, so that a server
+    /// can keep its threads responsive; infinite where that cannot be foreseen.
+    pub fn estimated_us(&self, snapshot: &Snapshot, plan: &Plan) -> f64 {
+        if self.is_diversified() {
             return f64::INFINITY;
         }
         let result_us = RESULT_US + if self.explain { EXPLANATION_US } else { 0.0 };
         let n_results = self.k.min(snapshot.items().len());
-        self.plan(snapshot, self.k).estimated_us + n_results as f64 * result_us
+        plan.estimated_us + n_results as f64 * result_us
     }
 
     /// Which engine, how hard, and why, for the best `k`.
@@ -53,21 +53,35 @@ impl Prepared {
 
     /// The ranked hits, diversified if asked for, with the plan that found them.
     pub fn find(&self, snapshot: &Snapshot) -> Result<(Plan, Vec<Hit>), QueryError> {
-        let search = |k: usize| -> Result<(Plan, Vec<Hit>), QueryError> {
-            let plan = self.plan(snapshot, k);
-            let found = execute(snapshot, &plan, &self.target(k))?;
-            Ok((plan, found.hits))
-        };
-        if self.diversity > 0.0 || self.max_per_artist.is_some() {
-            diversify::run(snapshot, self, search)
+        if self.is_diversified() {
+            diversify::run(snapshot, self, |k| self.follow(snapshot, self.plan(snapshot, k), k))
         } else {
-            search(self.k)
+            self.follow(snapshot, self.plan(snapshot, self.k), self.k)
         }
+    }
+
+    /// The same where the plan for `k` is known already; with diversity it is of no use, since more is looked at.
+    pub fn find_by(&self, snapshot: &Snapshot, plan: Plan) -> Result<(Plan, Vec<Hit>), QueryError> {
+        if self.is_diversified() { self.find(snapshot) } else { self.follow(snapshot, plan, self.k) }
+    }
+
+    fn follow(&self, snapshot: &Snapshot, plan: Plan, k: usize) -> Result<(Plan, Vec<Hit>), QueryError> {
+        let found = execute(snapshot, &plan, &self.target(k))?;
+        Ok((plan, found.hits))
+    }
+
+    /// Whether the engine was chosen, not asked for.
+    pub fn is_auto(&self) -> bool {
+        self.engine == EngineChoice::Auto
+    }
+
+    fn is_diversified(&self) -> bool {
+        self.diversity > 0.0 || self.max_per_artist.is_some()
     }
 
     /// What an engine is asked for.
     fn target(&self, k: usize) -> SearchTarget<'_> {
-        SearchTarget { query: &self.query, k, allowed: self.allowed.as_ref(), excluded: &self.excluded }
+        SearchTarget { query: &self.query, k, allowed: self.allowed.as_deref(), excluded: &self.excluded }
     }
 }
 
@@ -119,7 +133,7 @@ pub(crate) fn execute(
 ) -> Result<Found, QueryError> {
     let engine = snapshot.engine(plan.engine).ok_or_else(|| QueryError::EngineNotBuilt {
         name: plan.engine.name().to_owned(),
-        built: snapshot.engines().iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
+        built: snapshot.built().iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
     })?;
     let vectors = snapshot.vectors();
     let request = target.with_effort(plan.effort);

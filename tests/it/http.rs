@@ -300,10 +300,67 @@ fn health_and_metrics_are_reported() {
 }
 
 #[test]
+fn the_root_says_where_to_go() {
+    let server = Server::start();
+    let root = server.get("/").ok();
+    assert_eq!((root["name"].as_str(), root["serving"]["n_items"].as_u64()), (Some("nearfield"), Some(1500)));
+    assert!(root["documentation"].as_str().unwrap().contains("docs/api.md"));
+    let id = server.ids().remove(0);
+    for endpoint in root["endpoints"].as_array().unwrap() {
+        let path = endpoint["path"].as_str().unwrap().replace("{id}", &id).replace("q=", "q=a");
+        let answer = match endpoint["method"].as_str().unwrap() {
+            "GET" => server.get(&path),
+            _ => server.post(&path, "{}"),
+        };
+        assert!(![404, 405].contains(&answer.status), "{endpoint}: {}", answer.text);
+    }
+    server.get("/?x=1").refused("/?x=1", 400, "unknown_parameter", "x");
+    server.post("/", "{}").refused("POST /", 405, "method_not_allowed", "");
+}
+
+#[test]
+fn an_encoded_body_is_refused_as_such() {
+    let server = Server::start();
+    let body = json!({"targets": {"energy": 0.5}}).to_string();
+    let send = |path: &str, encoding: &str| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\
+             Content-Encoding: {encoding}\r\n\r\n{body}"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    for path in ["/api/v1/similar", "/api/v1/similar/batch"] {
+        let answer = send(path, "gzip");
+        assert!(answer.starts_with("HTTP/1.1 415 "), "{answer}");
+        for part in ["\"code\":\"encoded_body\"", "\"field\":\"body\"", "Content-Encoding: gzip"] {
+            assert!(answer.contains(part), "{part} is not in {answer}");
+        }
+    }
+    assert!(send("/api/v1/similar", "Identity").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn a_whole_number_may_be_written_as_a_float() {
+    let server = Server::start();
+    let id = server.ids().remove(0);
+    let ask = |k: &str| server.post("/api/v1/similar", &format!("{{\"seeds\": [\"{id}\"], \"k\": {k}}}"));
+    assert_eq!(timeless(ask("4.0").ok()), timeless(ask("4").ok()));
+    let problem = ask("4.5").refused("4.5", 400, "wrong_type", "k");
+    assert!(problem["detail"].as_str().unwrap().contains("`4.5`, expected a whole number"), "{problem}");
+    ask("1e300").refused("1e300", 400, "out_of_range", "k");
+    ask("-1.0").refused("-1.0", 400, "out_of_range", "k");
+}
+
+#[test]
 fn unknown_routes_and_methods_are_problems() {
     let server = Server::start();
     server.get("/api/v1/nothing").refused("route", 404, "not_found", "");
-    server.get("/").refused("root", 404, "not_found", "");
     let refused = server.delete("/api/v1/similar");
     refused.refused("DELETE", 405, "method_not_allowed", "");
     assert_eq!(refused.header("allow"), "POST");

@@ -3,7 +3,9 @@
 // Tests may unwrap: a panic is how they fail.
 #![allow(clippy::unwrap_used)]
 
+mod batch;
 mod cli;
+mod filters;
 mod fixture;
 mod golden;
 mod http;

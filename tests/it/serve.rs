@@ -179,6 +179,17 @@ fn a_damaged_snapshot_is_found_out_in_the_background() {
 }
 
 #[test]
+fn a_stray_file_does_not_make_a_server_unready() {
+    let indexes = fixture::copy();
+    fs::write(generation(indexes.path()).join("notes.txt"), "x").unwrap();
+    let server = Server::serving(indexes.path());
+    let verified =
+        server.until("/readyz", |answer| answer.status != 503 && answer.json()["verified"] == true);
+    assert_eq!(verified.ok()["status"], "ready");
+    assert!(server.get("/metrics").text.contains("nearfield_snapshot_damaged 0"));
+}
+
+#[test]
 fn a_damaged_forest_is_out_of_service_and_the_rest_answers() {
     let indexes = damaged("forest.mdb");
     let server = Server::serving(indexes.path());

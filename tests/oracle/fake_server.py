@@ -19,6 +19,7 @@ import reference as ref
 
 MAX_BODY_BYTES = 1 << 20
 MAX_K = 1_000_000
+MAX_BATCH_REQUESTS = 1_000
 _NUMBER, _TEXT, _LIST, _MAP, _FLAG = (int, float), str, list, dict, bool
 FIELDS = {
     "seeds": _LIST, "negative_seeds": _LIST, "negative_weight": _NUMBER, "targets": _MAP, "weights": _MAP,
@@ -118,12 +119,53 @@ def answer(catalogue: ref.Catalogue, body: dict, pick: Callable | None = None) -
     return out
 
 
+def error_document(error: ref.BadRequest) -> dict:
+    return {
+        "type": "about:blank",
+        "title": "Refused",
+        "status": error.status,
+        "code": "not_found" if error.status == 404 else "bad_request",
+        "field": error.where,
+        "detail": f"{error.where}: {error.why}",
+    }
+
+
+def batch(text: bytes, answer_one: Callable[[dict], dict]) -> dict:
+    """The answer of `POST /api/v1/similar/batch`."""
+    try:
+        body = parse(text)
+    except ref.BadRequest as error:
+        raise ref.BadRequest(400, "body", error.why) from None
+    for name in body.keys() - {"requests", "defaults"}:
+        _refuse(name, "unknown field")
+    requests, defaults = body.get("requests"), body.get("defaults") or {}
+    if not isinstance(requests, list) or not 1 <= len(requests) <= MAX_BATCH_REQUESTS:
+        _refuse("requests", f"a list of 1 to {MAX_BATCH_REQUESTS} queries")
+    for name, value in defaults.items():
+        if name not in FIELDS or not _is(value, FIELDS[name]):
+            _refuse(f"defaults.{name}", "unknown field or wrong type")
+    results = []
+    for place, request in enumerate(requests):
+        try:
+            if not isinstance(request, dict):
+                _refuse("", "not an object")
+            results.append({"status": 200, "answer": answer_one(defaults | request)})
+        except ref.BadRequest as error:
+            inherited = error.where.partition(".")[0] in defaults.keys() - request.keys() if error.where else False
+            place_name = "defaults" if inherited else f"requests[{place}]"
+            document = error_document(error) | {"field": f"{place_name}.{error.where}".rstrip(".")}
+            results.append({"status": error.status, "problem": document})
+    return {"generation": "fake", "took_us": 1, "results": results}
+
+
 class FakeServer:
     """Serves `catalogue`. `sabotage(request, answer)` may change an answer in place before it is sent;
-    `pick(scores, mask, k)` replaces the choice of results; `problem(document)` may change an error document."""
+    `pick(scores, mask, k)` replaces the choice of results; `problem(document)` may change an error document;
+    `spoil_batch(results)` may change what a batch was answered with."""
 
-    def __init__(self, catalogue: ref.Catalogue, sabotage=None, pick=None, problem=None):
+    def __init__(self, catalogue: ref.Catalogue, sabotage=None, pick=None, problem=None, spoil_batch=None):
         self.catalogue, self.sabotage, self.pick, self.problem = catalogue, sabotage, pick, problem
+        self.spoil_batch = spoil_batch
 
     def __enter__(self) -> "FakeServer":
         outer = self
@@ -149,14 +191,7 @@ class FakeServer:
                 try:
                     self.reply(200, act())
                 except ref.BadRequest as error:
-                    document = {
-                        "type": "about:blank",
-                        "title": "Refused",
-                        "status": error.status,
-                        "code": "not_found" if error.status == 404 else "bad_request",
-                        "field": error.where,
-                        "detail": f"{error.where}: {error.why}",
-                    }
+                    document = error_document(error)
                     if outer.problem:
                         outer.problem(document)
                     self.reply(document["status"], document, "application/problem+json")
@@ -168,6 +203,11 @@ class FakeServer:
                         self.close_connection = True
                         _refuse("body", "too long", 413)
                     text = self.rfile.read(length)
+                    if self.path == "/api/v1/similar/batch":
+                        document = batch(text, lambda body: answer(outer.catalogue, body, outer.pick))
+                        if outer.spoil_batch:
+                            outer.spoil_batch(document["results"])
+                        return document
                     if self.path != "/api/v1/similar":
                         _refuse("path", "no such route", 404)
                     body = parse(text)

@@ -12,6 +12,7 @@ import unittest
 
 import numpy as np
 
+import check_batch
 import check_errors
 import check_similar
 import check_vectors
@@ -175,6 +176,38 @@ class Checkers(unittest.TestCase):
         code, out = self.run_quietly(check_similar.run, self.csv, "http://127.0.0.1:9", 1, 1)
         self.assertEqual(code, 1)
         self.assertIn("the connection", out)
+
+    # -------------------------------------------------------------------------------------- check_batch
+
+    def batch(self, n: int = 120, **broken) -> tuple[int, str]:
+        with FakeServer(self.catalogue, **broken) as server:
+            return self.run_quietly(check_batch.run, self.csv, server.url, n, 1)
+
+    def test_right_batches_pass(self):
+        code, out = self.batch()
+        self.assertEqual(code, 0, out)
+
+    def test_wrong_batches_are_caught(self):
+        def answers(results):
+            return [entry["answer"] for entry in results if "answer" in entry]
+
+        def problems(results):
+            return [entry["problem"] for entry in results if "problem" in entry]
+
+        for words, spoil_batch in (
+            ("results are due", lambda results: results.pop()),
+            ("alone it has status", lambda results: results.reverse()),
+            ("not that of the query alone", lambda results: [answer.update(plan=1) for answer in answers(results)]),
+            ("in one batch", lambda results: [answer.update(generation="old") for answer in answers(results)]),
+            ("code 'x'", lambda results: [problem.update(code="x") for problem in problems(results)]),
+            ("due is requests[", lambda results: [problem.update(field="k") for problem in problems(results)]),
+        ):
+            code, out = self.batch(spoil_batch=spoil_batch)
+            self.assertEqual(code, 1, words)
+            self.assertIn(words, out)
+        code, out = self.batch(pick=lambda s, mask, k: ref.best(s, mask, k + 1)[1:])
+        self.assertEqual(code, 1)
+        self.assertIn("the best possible is", out)
 
     # ------------------------------------------------------------------------------------- check_errors
 
