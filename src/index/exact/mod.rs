@@ -36,6 +36,8 @@ pub(crate) use file::{EXACT_FILE, write_exact};
 
 /// Up to this many accepted items are scored one by one: that costs less than looking at the boxes.
 const LEAST_PRUNED: usize = 4 * LEAF;
+/// So does one in so many: the fewer a filter accepts, the farther the k-th of them is, and the less boxes rule out.
+const PLAIN_SHARE: usize = 24;
 /// Parents of blocks whose items give the first threshold, where nothing is known.
 const N_WARM_PARENTS: usize = 2;
 
@@ -143,7 +145,8 @@ impl Engine for Exact {
     /// `request.known` gives the first threshold; without it the engine looks for one itself.
     fn search(&self, vectors: &Vectors, request: &SearchRequest<'_>) -> Result<Found, EngineError> {
         let n_accepted = request.n_accepted(vectors.len());
-        if n_accepted <= LEAST_PRUNED.max(request.k) || request.query.f32_error().is_none() {
+        let few = LEAST_PRUNED.max(request.k).max(vectors.len() / PLAIN_SHARE);
+        if n_accepted <= few || request.query.f32_error().is_none() {
             return Ok(self.plain(vectors, request));
         }
         let direction = Direction::new(request.query);

@@ -9,7 +9,7 @@ use super::beam::MAX_ID;
 use super::build::Neighbours;
 use super::code::Code;
 use super::layout::{LayoutKind, RecordLayout, code_bytes};
-use super::navigate::{Inline, Split, navigate_inline, navigate_split};
+use super::navigate::{Effort, Inline, Split, navigate_inline, navigate_split};
 use super::repair::visit;
 
 pub(crate) const GRAPH_FILE: &str = "graph.nf";
@@ -138,19 +138,19 @@ impl Graph {
         Ok(Self { n_items, width, code: Code { lows: lows.to_vec(), steps: steps.to_vec() }, entries, body })
     }
 
-    /// Positions a beam of width `ef` found, nearest first by their codes, go to `found`. Returns how many were scored.
+    /// Positions a beam found, nearest first by their codes, go to `found`. Returns how many were scored.
     pub fn navigate(
         &self,
         isa: Isa,
         query: &Query,
-        ef: usize,
+        effort: Effort<'_>,
         found: impl FnOnce(&mut dyn Iterator<Item = u32>),
     ) -> usize {
         let Code { lows, steps } = &self.code;
         match &self.body {
             Body::Inline { layout, entries, records } => {
                 let query = &CodedQuery::new(query, lows, steps);
-                navigate_inline(isa, Inline { layout: *layout, records, entries, query }, ef, found)
+                navigate_inline(isa, Inline { layout: *layout, records, entries, query }, effort, found)
             }
             Body::Split { neighbours, codes } => {
                 let query = &CodedRowQuery::new(query, lows, steps);
@@ -163,7 +163,7 @@ impl Graph {
                     entries: &self.entries,
                     query,
                 };
-                navigate_split(isa, graph, ef, found)
+                navigate_split(isa, graph, effort, found)
             }
         }
     }

@@ -31,6 +31,7 @@ use crate::distance::Isa;
 use super::candidates::rescore;
 use super::{Engine, EngineError, EngineKind, Found, SearchRequest};
 use file::Graph;
+use navigate::Effort;
 
 pub use build::{
     Batched, BuilderKind, GraphBuilder, GraphError, GraphParameters, HnswRs, MetricPoints, Neighbours,
@@ -43,6 +44,11 @@ pub(crate) use repair::repair;
 
 /// The smallest useful beam.
 pub const MIN_EF: usize = 10;
+
+/// With a filter, a search ends once it has expanded k accepted items and a few more, because what it expands is nearest
+/// only roughly: the more of all items are accepted, the fewer others those few stand for.
+const LEAST_SPARE: usize = 2;
+const SPARE_SHARE: f64 = 6.0;
 
 /// The graph engine of an open generation.
 #[derive(Debug)]
@@ -85,7 +91,12 @@ impl Engine for Hnsw {
         // Codes order the beam only roughly: more than k of it are scored.
         let n_rescored = (2 * request.k + 8).max(ef / 2);
         let mut positions = Vec::with_capacity(n_rescored.min(ef));
-        let n_scored = self.graph.navigate(self.isa, request.query, ef, |found| {
+        let enough = request.allowed.map(|allowed| {
+            let share = allowed.len() as f64 / n_items as f64;
+            let spare = LEAST_SPARE + (SPARE_SHARE * share) as usize;
+            (request.k + request.excluded.len() + spare, allowed.positions())
+        });
+        let n_scored = self.graph.navigate(self.isa, request.query, Effort { ef, enough }, |found| {
             let in_range = found.filter(|position| (*position as usize) < n_items);
             let accepted = in_range.filter(|position| request.accepts(vectors, *position));
             positions.extend(accepted.take(n_rescored));

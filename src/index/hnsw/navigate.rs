@@ -8,6 +8,9 @@ use crate::distance::{
     CodedQuery, CodedRowQuery, Isa, LANES, coded_distances, coded_row_distance, prefetch_bytes,
 };
 
+use crate::index::ItemSet;
+use crate::track::ItemIdx;
+
 use super::beam::{Beam, MAX_ID};
 use super::layout::{ID_BYTES, RecordLayout};
 
@@ -59,15 +62,25 @@ trait Nodes {
     unsafe fn expand<L: Lanes>(&self, items: &[u32], beam: &mut Beam) -> usize;
 }
 
-/// Positions a beam of width `ef` found, nearest first by their codes, go to `found`. Returns how many were scored.
+/// How long a search goes on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effort<'a> {
+    /// Width of the beam.
+    pub ef: usize,
+    /// With a filter: enough once so many of these positions have been expanded. What is expanded is nearest, so what is
+    /// accepted and near is then known; how far that is depends on the filter, and no width fits all.
+    pub enough: Option<(usize, &'a ItemSet)>,
+}
+
+/// Positions a beam found, nearest first by their codes, go to `found`. Returns how many were scored.
 pub(super) fn navigate_inline(
     isa: Isa,
     graph: Inline<'_>,
-    ef: usize,
+    effort: Effort<'_>,
     found: impl FnOnce(&mut dyn Iterator<Item = u32>),
 ) -> usize {
     BEAM.with_borrow_mut(|beam| {
-        let n_scored = run_inline(isa, graph, ef, beam);
+        let n_scored = run_inline(isa, graph, effort, beam);
         found(&mut beam.items().map(|(_, id)| id));
         n_scored
     })
@@ -77,57 +90,66 @@ pub(super) fn navigate_inline(
 pub(super) fn navigate_split(
     isa: Isa,
     graph: Split<'_>,
-    ef: usize,
+    effort: Effort<'_>,
     found: impl FnOnce(&mut dyn Iterator<Item = u32>),
 ) -> usize {
     BEAM.with_borrow_mut(|beam| {
-        let n_scored = run_split(isa, graph, ef, beam);
+        let n_scored = run_split(isa, graph, effort, beam);
         found(&mut beam.items().map(|(_, id)| id));
         n_scored
     })
 }
 
 multiversion! {
-    fn run_inline = run_inline_lanes(graph: Inline<'_>, ef: usize, beam: &mut Beam) -> usize
+    fn run_inline = run_inline_lanes(graph: Inline<'_>, effort: Effort<'_>, beam: &mut Beam) -> usize
 }
 
 multiversion! {
-    fn run_split = run_split_lanes(graph: Split<'_>, ef: usize, beam: &mut Beam) -> usize
+    fn run_split = run_split_lanes(graph: Split<'_>, effort: Effort<'_>, beam: &mut Beam) -> usize
 }
 
 /// # Safety
 /// `L`'s instruction set is there.
 #[inline(always)]
-unsafe fn run_inline_lanes<L: Lanes>(graph: Inline<'_>, ef: usize, beam: &mut Beam) -> usize {
+unsafe fn run_inline_lanes<L: Lanes>(graph: Inline<'_>, effort: Effort<'_>, beam: &mut Beam) -> usize {
     // SAFETY: the caller's promise.
-    unsafe { run::<L, Inline<'_>>(graph, ef, beam) }
+    unsafe { run::<L, Inline<'_>>(graph, effort, beam) }
 }
 
 /// # Safety
 /// `L`'s instruction set is there.
 #[inline(always)]
-unsafe fn run_split_lanes<L: Lanes>(graph: Split<'_>, ef: usize, beam: &mut Beam) -> usize {
+unsafe fn run_split_lanes<L: Lanes>(graph: Split<'_>, effort: Effort<'_>, beam: &mut Beam) -> usize {
     // SAFETY: the caller's promise.
-    unsafe { run::<L, Split<'_>>(graph, ef, beam) }
+    unsafe { run::<L, Split<'_>>(graph, effort, beam) }
 }
 
 /// # Safety
 /// `L`'s instruction set is there.
 #[inline(always)]
-unsafe fn run<L: Lanes, N: Nodes>(graph: N, ef: usize, beam: &mut Beam) -> usize {
+unsafe fn run<L: Lanes, N: Nodes>(graph: N, effort: Effort<'_>, beam: &mut Beam) -> usize {
     graph.check();
     // SAFETY: the caller promises the instruction set.
     unsafe {
+        let ef = effort.ef;
         beam.begin(N_STARTS.min(ef), ef);
         let mut n_scored = graph.enter::<L>(beam);
         beam.widen(ef);
         let mut open = [0; N_EXPANDED];
+        let mut n_accepted = 0;
         loop {
             let n_open = beam.open(&mut open);
             if n_open == 0 {
                 return n_scored;
             }
             n_scored += graph.expand::<L>(&open[..n_open], beam);
+            if let Some((enough, allowed)) = effort.enough {
+                let accepted = open[..n_open].iter().filter(|id| allowed.contains(ItemIdx(**id)));
+                n_accepted += accepted.count();
+                if n_accepted >= enough {
+                    return n_scored;
+                }
+            }
         }
     }
 }
