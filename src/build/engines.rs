@@ -40,7 +40,8 @@ pub(super) fn graph(
     let metric = BuildMetric::of_build_weights(schema);
     let rows = metric.points(vectors.rows());
     let points = MetricPoints::new(&rows, metric.stride());
-    let mut neighbours = options.builder.builder().build(&points, options.graph(), progress, cancel)?;
+    let mut neighbours =
+        options.builder.builder().build(&points, options.graph(vectors.dim()), progress, cancel)?;
     drop(rows);
     let mut entries = sample_entries(neighbours.n_items(), vectors.dim());
     let report = repair(&mut neighbours, &mut entries);

@@ -161,6 +161,7 @@ impl Run<'_> {
             self.clock.lap("forest");
         }
         drop(vectors);
+        let dim = fitted.schema.dim();
         let mut manifest = Manifest {
             format_version: FORMAT_VERSION,
             name: self.snapshot.name().to_owned(),
@@ -174,7 +175,7 @@ impl Run<'_> {
             fitted,
             raw_columns,
             out_of_range,
-            parameters: self.parameters(),
+            parameters: self.parameters(dim),
             provenance: Provenance { store: store_name.to_owned(), read_started, n_read: n_items as u64 },
             seconds: BTreeMap::new(),
             measured: Vec::new(),
@@ -214,13 +215,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn parameters(&self) -> BuildParameters {
+    fn parameters(&self, dim: usize) -> BuildParameters {
         BuildParameters {
             engines: self.options.engines.iter().map(|kind| kind.name().to_owned()).collect(),
             graph_builder: self.options.builder.builder().name().to_owned(),
             compact: self.options.compact,
             m: self.options.m as u64,
-            ef_construction: self.options.ef_construction as u64,
+            ef_construction: self.options.graph(dim).ef_construction as u64,
             trees: self.options.trees as u64,
             seed: self.options.seed,
             threads: rayon::current_num_threads() as u64,

@@ -19,8 +19,8 @@ pub struct BuildOptions {
     pub builder: BuilderKind,
     /// M of the graph: a track keeps up to 2 M neighbours.
     pub m: usize,
-    /// Width of the beam that finds neighbours during construction.
-    pub ef_construction: usize,
+    /// Width of the beam that finds neighbours during construction; `None` for 100, or 200 in many dimensions.
+    pub ef_construction: Option<usize>,
     /// Keep the graph small: its records hold ids only, and a search fetches codes.
     pub compact: bool,
     /// Trees of the forest.
@@ -45,7 +45,7 @@ impl Default for BuildOptions {
             engines: EngineKind::ALL.to_vec(),
             builder: BuilderKind::default(),
             m: 16,
-            ef_construction: 100,
+            ef_construction: None,
             compact: false,
             trees: 30,
             seed: 42,
@@ -60,8 +60,10 @@ impl Default for BuildOptions {
 
 impl BuildOptions {
     /// What the graph builder is asked for.
-    pub fn graph(&self) -> GraphParameters {
-        GraphParameters { m: self.m, ef_construction: self.ef_construction, seed: self.seed }
+    pub fn graph(&self, dim: usize) -> GraphParameters {
+        let many = LayoutKind::best(dim) == LayoutKind::Split;
+        let ef_construction = self.ef_construction.unwrap_or(if many { 200 } else { 100 });
+        GraphParameters { m: self.m, ef_construction, seed: self.seed }
     }
 
     /// How the graph is to lie in memory.
@@ -72,7 +74,7 @@ impl BuildOptions {
     /// Checks what the types allow but makes no sense.
     pub fn validate(&self) -> Result<(), BuildError> {
         let wrong = |option, got: String, expected| Err(BuildError::Option { option, got, expected });
-        self.graph().validate()?;
+        self.graph(1).validate()?;
         if !self.engines.contains(&EngineKind::Exact) {
             let names: Vec<&str> = self.engines.iter().map(|kind| kind.name()).collect();
             return wrong(

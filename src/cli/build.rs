@@ -36,9 +36,9 @@ pub(super) struct BuildFlags {
     /// M of the graph: a track keeps up to 2 M neighbours
     #[arg(long, default_value_t = BuildOptions::default().m)]
     m: usize,
-    /// Width of the beam that finds neighbours during construction
-    #[arg(long, default_value_t = BuildOptions::default().ef_construction)]
-    ef_construction: usize,
+    /// Width of the beam that finds neighbours during construction [default: 100; 200 in more than 48 dimensions]
+    #[arg(long)]
+    ef_construction: Option<usize>,
     /// What builds the graph: batched (the same graph on any number of threads) or hnsw_rs
     #[arg(long, default_value = "batched")]
     builder: BuilderKind,

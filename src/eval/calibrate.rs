@@ -15,7 +15,8 @@ use super::weights::Family;
 /// Queries drawn for each kind of weights.
 const QUERIES: usize = 60;
 /// Efforts tried: ef of the graph.
-const GRAPH_EFFORTS: [usize; 14] = [10, 12, 14, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192, 320];
+const GRAPH_EFFORTS: [usize; 17] =
+    [10, 12, 14, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192, 320, 512, 800, 1280];
 /// Efforts tried: `search_k` of the forest.
 const FOREST_EFFORTS: [usize; 7] = [200, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
 /// Upper ends of the buckets; the last takes the rest.

@@ -48,7 +48,7 @@ impl CatalogueStore for MemoryStore {
 }
 
 pub fn options() -> BuildOptions {
-    BuildOptions { m: 12, ef_construction: 80, trees: 8, ..BuildOptions::default() }
+    BuildOptions { m: 12, ef_construction: Some(80), trees: 8, ..BuildOptions::default() }
 }
 
 /// Builds snapshot `main` under `indexes`.

@@ -229,7 +229,7 @@ fn a_build_that_ends_early_leaves_everything_as_it_was() {
     check(build_in(indexes.path(), &MemoryStore::default(), &options()), "holds no tracks");
     let mut strict = options();
     strict.m = 2;
-    strict.ef_construction = 8;
+    strict.ef_construction = Some(8);
     strict.min_recall = 1.0;
     strict.engines = vec![EngineKind::Exact, EngineKind::Hnsw];
     check(build_in(indexes.path(), &MemoryStore::sample(3_000), &strict), "not published");

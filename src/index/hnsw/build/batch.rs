@@ -25,6 +25,11 @@ const N_STARTS: usize = 8;
 /// How far the search for them goes, to either side.
 const START_REACH: usize = 512;
 
+/// With more floats in a row than this the links stay as they are inserted. Refining gives every point the best links
+/// of its own and drops those that only others wanted; in many dimensions some points are nobody's near neighbour, and
+/// such a link is the only way to them.
+const MAX_REFINED_STRIDE: usize = 64;
+
 /// Batched, deterministic construction.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Batched;
@@ -48,6 +53,9 @@ impl GraphBuilder for Batched {
         let mut growing = Growing::new(points, parameters);
         growing.insert_all(parameters.seed, &phase, cancel)?;
         drop(phase);
+        if points.stride() > MAX_REFINED_STRIDE {
+            return Ok(growing.finish(parameters.width()));
+        }
         let phase = progress.phase("graph: refining", n_items as u64, "tracks");
         refine(points, &growing.links, growing.width, parameters, &phase, cancel)
     }
@@ -181,6 +189,18 @@ impl<'a> Growing<'a> {
             .into_iter()
             .map(|(_, id)| id)
             .collect()
+    }
+
+    /// The links as they are, in rows of `width`, which is not less than now.
+    fn finish(self, width: usize) -> Neighbours {
+        if width == self.width {
+            return Neighbours { width, ids: self.links };
+        }
+        let mut ids = vec![Neighbours::NONE; self.points.n_items() * width];
+        for (wide, narrow) in ids.chunks_exact_mut(width).zip(self.links.chunks_exact(self.width)) {
+            wide[..self.width].copy_from_slice(narrow);
+        }
+        Neighbours { width, ids }
     }
 
     fn links_of(&self, point: u32) -> &[u32] {
