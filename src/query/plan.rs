@@ -308,10 +308,34 @@ mod tests {
         check(Situation { distance: 2.0, ..near }, EngineKind::Exact, 0, "recall 0.600 only");
         check(Situation { eccentricity: 3.5, ..near }, EngineKind::Exact, 0, "outside the catalogue");
         check(Situation { n_accepted: 0, n_items: 1, ..near }, EngineKind::Exact, 0, "no track can");
-        check(Situation { n_accepted: 1000, ..near }, EngineKind::Exact, 0, "filter leaves 0.4 %");
+        check(Situation { n_accepted: 1000, ..near }, EngineKind::Exact, 0, "filter leaves 0.40 %");
         check(Situation { n_items: 1000, n_accepted: 999, ..near }, EngineKind::Exact, 0, "scanning takes");
         check(Situation { k: 200, ..near }, EngineKind::Exact, 0, "scanning takes");
         check(Situation { has_graph: false, ..near }, EngineKind::Exact, 0, "no graph");
+    }
+
+    #[test]
+    fn a_filter_widens_the_beam_until_scanning_is_cheaper() {
+        let calibration = calibration();
+        let near = situation(&calibration);
+        let half = plan(EngineChoice::Auto, Situation { n_accepted: 125_000, recall: 0.95, ..near });
+        assert_eq!((half.engine, half.effort), (EngineKind::Hnsw, 48), "{}", half.reason);
+        let tenth = plan(EngineChoice::Auto, Situation { n_accepted: 25_000, ..near });
+        assert_eq!(tenth.engine, EngineKind::Exact, "{}", tenth.reason);
+        assert!(tenth.seed_effort > SEED_EFFORT, "its threshold comes from a wider beam, too");
+        let few = plan(EngineChoice::Auto, Situation { n_accepted: 2_000, ..near });
+        assert_eq!(few.estimated_us, 11.0, "few are scored one by one");
+        assert_eq!(few.seed_effort, 0, "and need no threshold");
+    }
+
+    #[test]
+    fn costs_are_interpolated() {
+        let points = [(1.0, 10.0), (3.0, 30.0)];
+        assert_eq!(
+            [0.0, 1.0, 2.0, 3.0, 9.0].map(|x| interpolate(&points, x)),
+            [10.0, 10.0, 20.0, 30.0, 30.0]
+        );
+        assert_eq!(interpolate(&[], 1.0), 0.0);
     }
 
     #[test]
