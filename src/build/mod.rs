@@ -1,7 +1,8 @@
 //! A catalogue becomes a generation.
 //!
 //! ```text
-//! mod.rs      the pipeline: read -> vectors -> engines -> calibrate -> gates -> publish
+//! mod.rs      the pipeline: read -> vectors -> order -> engines -> calibrate -> measure -> gates -> publish
+//! error.rs    what can go wrong
 //! options.rs  what can be asked for, and what it needs in memory
 //! read.rs     one pass over the store
 //! engines.rs  the index files

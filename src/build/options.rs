@@ -17,7 +17,7 @@ pub struct BuildOptions {
     pub engines: Vec<EngineKind>,
     /// What builds the graph.
     pub builder: BuilderKind,
-    /// M of the graph: a track keeps up to 2 M neighbours.
+    /// M of the graph: a track keeps up to 2 M neighbours, rounded up to whole groups of 16.
     pub m: usize,
     /// Width of the beam that finds neighbours during construction; `None` for 100, or 200 in many dimensions.
     pub ef_construction: Option<usize>,

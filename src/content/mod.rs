@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! items.rs    items.nf    ids, track records, raw values
-//! vectors.rs  vectors.nf  transformed vectors and which values are missing
-//! order.rs                the order in which vectors are stored
+//! vectors.rs  vectors.nf  transformed vectors in storage order, where each item's is, which values are missing
+//! order.rs                storage order: that of the leaves of a kd-tree
 //! tags.rs     tags.nf     genres and artists, for filters
 //! titles.rs   titles.*    search by title and artist
 //! ```

@@ -5,7 +5,7 @@
 //! canonical.rs  the score that is returned, and its contributions
 //! simd/         sixteen floats at a time on every instruction set
 //! rows.rs       kernel: rows of floats
-//! coded.rs      kernel: groups of vectors kept as one byte a dimension
+//! coded.rs      kernels: vectors kept as one byte a dimension, in groups or rows
 //! dots.rs       kernel: inner products, for graph construction
 //! ```
 //!

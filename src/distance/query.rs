@@ -2,7 +2,7 @@
 
 use super::{TINY, stride};
 
-/// One query under its weights and anchor, ready to be scored against rows and blocks.
+/// One query under its weights and anchor, ready to be scored against rows and codes.
 #[derive(Clone, Debug)]
 pub struct Query {
     dim: usize,
@@ -85,7 +85,7 @@ impl Query {
         self.active_dims.len()
     }
 
-    /// The largest difference between a block kernel's score and the true one, or `None` where f32 cannot promise
+    /// The largest difference between the row kernel's score and the true one, or `None` where f32 cannot promise
     /// one and only the canonical score will do.
     ///
     /// With `u = 2^-24` and `D` active dimensions, each of product and squared norm is a sum of `D + 1` terms, each

@@ -6,6 +6,7 @@
 //!                                                       parquet.rs    Parquet    --+      |
 //! columns.rs    column names -> fields (mapping.rs: --map) --------------------------> row.rs --> Track
 //!                                                       parse.rs, list.rs: single values -^
+//! lines.rs      lines of bytes with their numbers
 //! reject.rs     rows and values that were refused, written to a file so that nothing is lost
 //! ```
 

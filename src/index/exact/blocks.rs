@@ -100,7 +100,7 @@ pub(super) fn encode(rows: &[f32], dim: usize) -> Encoded {
                 let (centre, half) = range.side(i, eta);
                 let (low, step) = (f64::from(centre) - f64::from(half), 2.0 * f64::from(half) / 255.0);
                 for (code, row) in codes.iter_mut().zip(rows.chunks_exact(stride)) {
-                    // A saturating cast: a half-width of 0 gives 0/0.
+                    // A saturating cast; a half-width, and so a step, is never 0 (`Range::side`).
                     *code = ((f64::from(row[i]) - low) / step).round() as u8;
                 }
             }

@@ -20,10 +20,13 @@
 //!
 //! With `u = 2^-24` and `d` dimensions:
 //!
-//! - `k = g - h` must not be longer than `t`. Its part across `g` has the length `t sqrt(1 - t^2)` times the relative
-//!   error of `1 / |c'|`. `|c'|^2` is a difference; boxes with `|c'|^2 < |c|^2 / 64` are kept untested, so its error,
-//!   at most `4 (d + 2) u |c|^2`, is at most `256 (d + 2) u |c'|^2`, and that of the root half of it. All other
-//!   roundings of `A`, `B`, `h` and `g` together are below `128 u`. So [`Cone`] is made for
+//! - `k = g - h` must not be longer than `t`. With `s = sqrt(1 - t^2)`, its part across `g` has the length `t s` times
+//!   the relative error of `1 / |c'|`. `|c'|^2` is a difference; boxes with `|c'|^2 < |c|^2 / 64` are kept untested, so
+//!   its error, at most `(3 d + 8) u |c|^2`, is at most `64 (3 d + 8) u |c'|^2`, and that of the root half of it: `k`
+//!   is longer by at most `32 (3 d + 8) u s^2`. Its part along `g` is off by `B` times the error of `g.c`, which is at
+//!   most `(d + 3) u |c|`, and so by at most `8 (d + 3) u s`. All other roundings of `A`, `B`, `h`, `g`, and of the
+//!   score, together are below `4 u + 72 u s`. The sum is below `256 (d + 2) u s^2 + 4 u + (d + 12)^2 / (10 d + 16) u`,
+//!   whose last term is below `105 u` up to 1,024 dimensions. So [`Cone`] is made for
 //!   `t - 256 (d + 2) u (1 - t^2) - 128 u`.
 //! - The sum has `2 (d + 1)` terms; its error is below `2 (d + 4) u sum |h_i| (|c_i| + e_i)`. Half-widths are stored
 //!   larger by [`inflation`]` (|c_i| + e_i)`, which adds more than that; the anchor's term has no half-width and gets

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! There is one layer. The upper layers of a hierarchy exist to find an entry near the query in the build metric;
-//! under other weights "near" means something else, so a search begins at the best of some 2,000 items spread over the
+//! under other weights "near" means something else, so a search begins at the best of up to 2,048 items spread over the
 //! catalogue, under its own weights. Ids in a graph are positions in storage order ([`crate::content`]).
 
 mod beam;

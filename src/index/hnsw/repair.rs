@@ -13,8 +13,8 @@ pub struct RepairReport {
     pub n_entries: usize,
 }
 
-/// Links every item that cannot be reached from `entries` to one that can, in the fewest steps first. Where no link
-/// can be added without cutting off another item, the item becomes an entry point itself.
+/// Links every item that cannot be reached from `entries` to one that can, in the order of items. Where no link can be
+/// added without cutting off another item, the item becomes an entry point itself.
 pub(crate) fn repair(neighbours: &mut Neighbours, entries: &mut Vec<u32>) -> RepairReport {
     let n_items = neighbours.n_items();
     let mut reached = vec![false; n_items];

@@ -22,7 +22,7 @@ pub use hnsw_rs::HnswRs;
 /// How to build a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GraphParameters {
-    /// M: an item keeps up to 2 M neighbours.
+    /// M: an item keeps up to [`Self::width`] neighbours.
     pub m: usize,
     /// Width of the beam that finds neighbours.
     pub ef_construction: usize,
@@ -94,7 +94,8 @@ impl<'a> MetricPoints<'a> {
     }
 }
 
-/// Neighbours of every item, nearest first, `[n_items, width]`; [`Neighbours::NONE`] fills short lists.
+/// Neighbours of every item, `[n_items, width]`, roughly nearest first: what the pruning kept, then what filled the
+/// places it left. [`Neighbours::NONE`] is an empty place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbours {
     /// Places for each item.
