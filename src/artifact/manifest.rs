@@ -166,8 +166,8 @@ pub struct ExactCost {
 pub struct DimsCost {
     /// Dimensions with a weight above 0.
     pub dims: u32,
-    /// Mean microseconds.
-    pub mean_us: f64,
+    /// Median microseconds.
+    pub median_us: f64,
 }
 
 /// Cost of a filtered scan.

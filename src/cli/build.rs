@@ -33,7 +33,7 @@ pub(super) struct BuildFlags {
     /// Engines to build: exact (always), hnsw, forest
     #[arg(long, value_delimiter = ',', default_value = "exact,hnsw,forest")]
     engines: Vec<EngineKind>,
-    /// M of the graph: a track keeps up to 2 M neighbours
+    /// M of the graph: a track keeps up to 2 M neighbours, rounded up to whole groups of 16
     #[arg(long, default_value_t = BuildOptions::default().m)]
     m: usize,
     /// Width of the beam that finds neighbours during construction [default: 100; 200 in more than 48 dimensions]
@@ -42,7 +42,7 @@ pub(super) struct BuildFlags {
     /// What builds the graph: batched (the same graph on any number of threads) or hnsw_rs
     #[arg(long, default_value = "batched")]
     builder: BuilderKind,
-    /// Keep the graph small on disk and in memory, at about half the speed
+    /// Keep the graph small on disk and in memory, for slower searches
     #[arg(long)]
     compact: bool,
     /// Trees of the forest

@@ -38,7 +38,7 @@ pub(super) fn exact_cost(
     }
     let by_dims = by_dims.into_iter().filter(|(_, times)| times.len() >= LEAST_QUERIES);
     let by_dims =
-        by_dims.map(|(dims, times)| DimsCost { dims: dims as u32, mean_us: median(times) }).collect();
+        by_dims.map(|(dims, times)| DimsCost { dims: dims as u32, median_us: median(times) }).collect();
     let set = QuerySet::draw(snapshot, &Family::Uniform, FILTER_QUERIES, CALIBRATED_K, seed)?;
     let unfiltered = run(snapshot, &set, None)?;
     let mut by_share = Vec::new();

@@ -2,8 +2,8 @@
 
 use crate::artifact::{Calibration, CalibrationBucket, ExactCost};
 use crate::feature::Schema;
-use crate::index::EngineKind;
 use crate::index::hnsw::MIN_EF;
+use crate::index::{EngineKind, Exact};
 
 use super::error::QueryError;
 
@@ -187,16 +187,16 @@ fn widening(situation: Situation<'_>) -> f64 {
 
 fn scan_us(cost: &ExactCost, situation: Situation<'_>) -> f64 {
     let by_dims: Vec<(f64, f64)> =
-        cost.by_dims.iter().map(|point| (f64::from(point.dims), point.mean_us)).collect();
+        cost.by_dims.iter().map(|point| (f64::from(point.dims), point.median_us)).collect();
     let all = interpolate(&by_dims, situation.n_active_dims as f64);
-    if situation.n_accepted == situation.n_items {
-        return all;
+    let Situation { n_items, n_accepted, k, .. } = situation;
+    if Exact::scores_rows(n_items, n_accepted, k) {
+        return 1.0 + n_accepted as f64 * cost.per_row_ns / 1000.0;
     }
-    let share = (situation.n_accepted as f64 / situation.n_items.max(1) as f64).max(1e-9);
+    let share = (n_accepted as f64 / n_items.max(1) as f64).max(1e-9);
     let by_share: Vec<(f64, f64)> =
         cost.by_share.iter().map(|point| (point.share.ln(), point.factor)).collect();
-    let one_by_one = 1.0 + situation.n_accepted as f64 * cost.per_row_ns / 1000.0;
-    (all * interpolate(&by_share, share.ln())).min(one_by_one)
+    all * interpolate(&by_share, share.ln())
 }
 
 /// The value at `x` on the line through `points`, ascending; level beyond its ends, 0 without any.
@@ -263,7 +263,7 @@ mod tests {
         let bucket = |max_distance, points| CalibrationBucket { max_distance, queries: 100, points };
         Calibration {
             exact: ExactCost {
-                by_dims: vec![DimsCost { dims: 3, mean_us: 100.0 }, DimsCost { dims: 9, mean_us: 60.0 }],
+                by_dims: vec![DimsCost { dims: 3, median_us: 100.0 }, DimsCost { dims: 9, median_us: 60.0 }],
                 by_share: vec![
                     ShareCost { share: 0.001, factor: 4.0 },
                     ShareCost { share: 1.0, factor: 1.0 },

@@ -48,7 +48,7 @@ fn by_the_document(bytes: &[u8]) -> (u32, Vec<(u32, u32, u64, u64)>) {
     let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
     let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
     assert_eq!(&bytes[..8], b"NEARFLD\0");
-    assert_eq!(u32_at(8), 1);
+    assert_eq!(u32_at(8), FORMAT_VERSION);
     assert_eq!(u64_at(24), bytes.len() as u64);
     let mut hasher = blake3::Hasher::new();
     hasher.update(&bytes[..32]);
@@ -109,10 +109,31 @@ fn an_id_and_a_vector_are_where_the_document_says() {
         let id = std::str::from_utf8(&section(2)[offset(item)..offset(item + 1)]).unwrap();
         assert_eq!(id, snapshot.items().id(ItemIdx(item as u32)));
     }
+    let file = fs::read(directory.join("vectors.nf")).unwrap();
+    let at = |bytes: &[u8], id: u32, index: usize| {
+        let (_, sections) = by_the_document(bytes);
+        let (_, element, offset, _) = *sections.iter().find(|section| section.0 == id).unwrap();
+        let from = offset as usize + index * element as usize;
+        bytes[from..from + element as usize].to_vec()
+    };
+    let u32_at = |id, index| u32::from_le_bytes(at(&file, id, index).try_into().unwrap());
+    let position = u32_at(4, 7) as usize;
+    assert_eq!(u32_at(3, position), 7, "the item at item 7's position is item 7");
     let exact = fs::read(directory.join("exact.nf")).unwrap();
-    let (_, blocks) = by_the_document(&exact);
+    let f32_at = |bytes: &[u8], id, index| f32::from_le_bytes(at(bytes, id, index).try_into().unwrap());
+    let dim = snapshot.vectors().dim();
+    let (leaf, lane) = (position / 128, position % 128);
     for (i, x) in snapshot.vectors().row(ItemIdx(7)).iter().enumerate() {
-        let at = blocks[0].2 as usize + 4 * (1024 * i + 7);
-        assert_eq!(exact[at..at + 4], x.to_le_bytes());
+        assert_eq!(at(&file, 1, position * 16 + i), x.to_le_bytes(), "16 dimensions are a row of 16");
+        // Boxes come in groups of 16: centres, then half-widths.
+        let group = leaf / 16 * 2 * dim * 16;
+        let centre = f32_at(&exact, 2, group + i * 16 + leaf % 16);
+        let half = f32_at(&exact, 2, group + (dim + i) * 16 + leaf % 16);
+        let byte = at(&exact, 1, (leaf * dim + i) * 128 + lane)[0];
+        let decoded = centre - half + 2.0 * half * f32::from(byte) / 255.0;
+        assert!(
+            (decoded - x).abs() <= half / 255.0 * 1.001 + 1e-6,
+            "dimension {i}: {decoded} stands for {x}"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nearfield::artifact::{ArtifactError, Manifest, SnapshotDir};
+use nearfield::artifact::{ArtifactError, FORMAT_VERSION, Manifest, OLDEST_FORMAT_VERSION, SnapshotDir};
 use nearfield::build::BuildError;
 use nearfield::index::EngineKind;
 use nearfield::progress::CancelToken;
@@ -96,14 +96,16 @@ fn every_flipped_byte_is_found() {
 }
 
 #[test]
-fn a_later_format_version_is_refused_by_name() {
+fn another_format_version_is_refused_by_name() {
     let indexes = copy();
     let path = generation(indexes.path()).join("vectors.nf");
     let mut bytes = fs::read(&path).unwrap();
-    bytes[8] = 2;
-    replace(&path, &bytes);
-    let error = open(indexes.path()).unwrap_err();
-    assert!(matches!(error, ArtifactError::Version { found: 2, .. }), "{error}");
+    for other in [FORMAT_VERSION + 1, OLDEST_FORMAT_VERSION - 1] {
+        bytes[8..12].copy_from_slice(&other.to_le_bytes());
+        replace(&path, &bytes);
+        let error = open(indexes.path()).unwrap_err();
+        assert!(matches!(error, ArtifactError::Version { found, .. } if found == other), "{error}");
+    }
 }
 
 #[test]

@@ -58,6 +58,11 @@ impl Exact {
         Ok(Self { file: ExactFile::open(path, entry, n_items, dim)?, isa: Isa::best() })
     }
 
+    /// Whether so few items are accepted that each of them is scored on its own.
+    pub(crate) fn scores_rows(n_items: usize, n_accepted: usize, k: usize) -> bool {
+        n_accepted <= LEAST_PRUNED.max(k).max(n_items / PLAIN_SHARE)
+    }
+
     /// The same engine with other kernels, where the processor has them.
     pub fn with_isa(self, isa: Isa) -> Self {
         Self { isa, ..self }
@@ -145,17 +150,21 @@ impl Engine for Exact {
     /// `request.known` gives the first threshold; without it the engine looks for one itself.
     fn search(&self, vectors: &Vectors, request: &SearchRequest<'_>) -> Result<Found, EngineError> {
         let n_accepted = request.n_accepted(vectors.len());
-        let few = LEAST_PRUNED.max(request.k).max(vectors.len() / PLAIN_SHARE);
-        if n_accepted <= few || request.query.f32_error().is_none() {
+        let few = Self::scores_rows(vectors.len(), n_accepted, request.k);
+        if few || request.query.f32_error().is_none() {
             return Ok(self.plain(vectors, request));
         }
         let direction = Direction::new(request.query);
         let kth = |known: &[Hit]| known.get(request.k.checked_sub(1)?).map(|hit| hit.score);
         let threshold = kth(request.known).or_else(|| self.warm_up(vectors, request, &direction));
-        Ok(match threshold.filter(|t| *t >= 0.0) {
-            Some(t) => self.pruned(vectors, request, &direction, t),
-            // Below 0 the bounds do not hold.
-            None => self.plain(vectors, request),
-        })
+        // Below 0 the bounds do not hold.
+        if let Some(t) = threshold.filter(|t| *t >= 0.0) {
+            let found = self.pruned(vectors, request, &direction, t);
+            // At least k items reach the threshold; where they do not, a damaged file made it up.
+            if found.hits.len() >= request.k.min(n_accepted) {
+                return Ok(found);
+            }
+        }
+        Ok(self.plain(vectors, request))
     }
 }
