@@ -80,8 +80,8 @@ def parse(arguments: list[str]) -> Options:
         "--efforts",
         type=_efforts,
         metavar="A,B",
-        default=_efforts("10,16,20,24,32,40,48,64,80,96,128,160,200,320,640"),
-        help="ef of nearfield's graph [10 to 640]",
+        default=_efforts("10,12,14,16,20,24,32,40,48,64,80,96,128,160,200,320,512,640,800,1000,1280"),
+        help="ef of nearfield's graph [10 to 1280]",
     )
     add("--m", type=_count(2, 256), default=16, metavar="M", help="M of every HNSW graph [%(default)s]")
     add(
