@@ -22,7 +22,7 @@ pub(crate) use avx2::Avx2;
 pub(crate) use avx512::Avx512;
 pub(crate) use portable::Portable;
 
-/// Floats in a register of any [`Lanes`].
+/// Floats that a kernel works on at a time.
 pub const LANES: usize = 16;
 
 /// Sixteen f32.
