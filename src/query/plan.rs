@@ -309,7 +309,7 @@ mod tests {
         check(Situation { eccentricity: 3.5, ..near }, EngineKind::Exact, 0, "outside the catalogue");
         check(Situation { n_accepted: 0, n_items: 1, ..near }, EngineKind::Exact, 0, "no track can");
         check(Situation { n_accepted: 1000, ..near }, EngineKind::Exact, 0, "filter leaves 0.40 %");
-        check(Situation { n_items: 1000, n_accepted: 999, ..near }, EngineKind::Exact, 0, "scanning takes");
+        check(Situation { n_items: 500, n_accepted: 499, ..near }, EngineKind::Exact, 0, "scanning takes");
         check(Situation { k: 200, ..near }, EngineKind::Exact, 0, "scanning takes");
         check(Situation { has_graph: false, ..near }, EngineKind::Exact, 0, "no graph");
     }
