@@ -10,7 +10,7 @@ unsafe fn scores<L: Lanes>(query: &Query, rows: &[f32], ids: &[u32], out: &mut V
     let stride = stride(query.dim());
     let n_rows = rows.len() / stride;
     // The rows may lie all over the memory: ask for some ahead of the one that is needed.
-    const AHEAD: usize = 12;
+    const AHEAD: usize = 16;
     // SAFETY: every id is checked against the number of rows before its row is read; rows, weights and weighted are
     // padded to whole registers; the caller promises the instruction set.
     unsafe {

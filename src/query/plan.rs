@@ -2,7 +2,7 @@
 
 use crate::artifact::{Calibration, CalibrationBucket, ExactCost};
 use crate::feature::Schema;
-use crate::index::hnsw::MIN_EF;
+use crate::index::hnsw::{FILTER_WIDENING, MIN_EF};
 use crate::index::{EngineKind, Exact};
 
 use super::error::QueryError;
@@ -76,8 +76,6 @@ pub(crate) const CALIBRATED_K: usize = 10;
 const RESERVE: f64 = 0.3;
 /// A graph search has to pass by what a filter rejects; below this share it never pays.
 const LEAST_GRAPH_SHARE: f64 = 0.02;
-/// With a filter, how much wider than in proportion a beam is: what it accepts is up to chance.
-const FILTER_RESERVE: f64 = 1.5;
 /// ef of the search that seeds a scan for up to [`CALIBRATED_K`] results.
 const SEED_EFFORT: usize = 16;
 /// A scan of fewer items needs no seed.
@@ -182,7 +180,7 @@ fn approximate(engine: EngineKind, situation: Situation<'_>, search: Search, rea
 fn widening(situation: Situation<'_>) -> f64 {
     let results = (situation.k as f64 / CALIBRATED_K as f64).max(1.0);
     let share = situation.n_accepted as f64 / situation.n_items.max(1) as f64;
-    if share > 0.9 { results } else { results * FILTER_RESERVE / share.max(1e-3) }
+    if share > 0.9 { results } else { results * FILTER_WIDENING / share.max(1e-3) }
 }
 
 fn scan_us(cost: &ExactCost, situation: Situation<'_>) -> f64 {

@@ -45,10 +45,11 @@ pub(crate) use repair::repair;
 /// The smallest useful beam.
 pub const MIN_EF: usize = 10;
 
-/// With a filter, a search ends once it has expanded k accepted items and a few more, because what it expands is nearest
-/// only roughly: the more of all items are accepted, the fewer others those few stand for.
+/// With a filter, a beam is asked for this many times the width that is in proportion to what the filter rejects: how
+/// many accepted items are among so many is up to chance.
+pub(crate) const FILTER_WIDENING: f64 = 1.5;
+/// Accepted items beyond the k-th that a filtered search expands at least.
 const LEAST_SPARE: usize = 2;
-const SPARE_SHARE: f64 = 6.0;
 
 /// The graph engine of an open generation.
 #[derive(Debug)]
@@ -92,8 +93,10 @@ impl Engine for Hnsw {
         let n_rescored = (2 * request.k + 8).max(ef / 2);
         let mut positions = Vec::with_capacity(n_rescored.min(ef));
         let enough = request.allowed.map(|allowed| {
+            // As many items beyond the k-th as the beam would hold without the filter, of which a share is accepted.
             let share = allowed.len() as f64 / n_items as f64;
-            let spare = LEAST_SPARE + (SPARE_SHARE * share) as usize;
+            let unfiltered = request.effort as f64 * share / FILTER_WIDENING;
+            let spare = LEAST_SPARE + ((unfiltered - request.k as f64).max(0.0) * share) as usize;
             (request.k + request.excluded.len() + spare, allowed.positions())
         });
         let n_scored = self.graph.navigate(self.isa, request.query, Effort { ef, enough }, |found| {
