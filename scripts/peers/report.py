@@ -29,7 +29,8 @@ RULES = """\
   (ef = k'), and the best {k} under the query's weights are chosen among them. Only its search counts; choosing is
   free (`rerank_us`, `qps_with_rerank` in the JSON say what it takes NumPy). `numpy-scan` is the exact answer without
   any library: two matrix-vector products in f32.
-- **Builds** use {threads} threads, M = {m}, ef of construction = {ef_construction}, Annoy 50 trees, ScaNN sqrt(n)
+- **Builds** use {threads} threads, M = {m}, ef of construction = {ef_construction} (nearfield its own default: 100,
+  or 200 in more than 48 dimensions), Annoy 50 trees, ScaNN sqrt(n)
   leaves, nearfield's forest 30 trees. nearfield's build time is that of the phases that make the engine (the graph:
   points, construction, repair, writing); a whole `nearfield build` also reads the store, writes records and titles,
   and calibrates (`build_total_s` in the JSON). Its size is that of the files the engine reads (`vectors.nf` with

@@ -13,7 +13,7 @@ use super::queries::{EvalError, EvalQuery, QuerySet};
 use super::weights::Family;
 
 /// Queries drawn for each kind of weights.
-const QUERIES: usize = 60;
+const QUERIES: usize = 200;
 /// Efforts tried: ef of the graph.
 const GRAPH_EFFORTS: [usize; 17] =
     [10, 12, 14, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192, 320, 512, 800, 1280];

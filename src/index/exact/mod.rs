@@ -83,7 +83,9 @@ impl Exact {
     fn warm_up(&self, vectors: &Vectors, request: &SearchRequest<'_>, direction: &Direction) -> Option<f32> {
         let blocks = self.file.blocks(vectors, request.allowed);
         let scores = centre_scores(self.isa, blocks, direction);
-        let mut parents: Vec<u32> = (0..scores.len() as u32).collect();
+        // A filter may accept nothing near the query: what it leaves is then looked for where there is some.
+        let mut parents: Vec<u32> =
+            (0..scores.len() as u32).filter(|parent| blocks.allows_some_in(*parent)).collect();
         let nearer = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
         let n_sorted = parents.len().min(64);
         if parents.len() > n_sorted {

@@ -30,6 +30,13 @@ impl Blocks<'_> {
         words.zip(0..).fold(0, |mask, (word, place)| mask | Mask::from(*word) << (place * u64::BITS))
     }
 
+    /// Whether any vector below a parent may be visited.
+    pub fn allows_some_in(&self, parent: u32) -> bool {
+        const WORDS: usize = FANOUT * LEAF / u64::BITS as usize;
+        let Some(words) = self.allowed else { return true };
+        words.iter().skip(parent as usize * WORDS).take(WORDS).any(|word| *word != 0)
+    }
+
     /// Elements that codes, leaves and parents must have.
     pub fn lengths(n_items: usize, dim: usize) -> (usize, usize, usize) {
         let n_leaves = n_items.div_ceil(LEAF);

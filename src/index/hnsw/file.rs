@@ -171,11 +171,6 @@ impl Graph {
     /// Checks that every neighbour exists, that all codes are those of `rows`, and that every item can be reached from
     /// the entry points.
     pub fn verify(&self, rows: &[f32], dim: usize) -> Result<(), ArtifactError> {
-        let neighbours = self.neighbours();
-        let exists = |id: &u32| (*id as usize) < self.n_items && *id <= MAX_ID || *id == Neighbours::NONE;
-        if let Some(id) = neighbours.ids.iter().find(|id| !exists(id)) {
-            return Err(self.entries.damaged("neighbours", format!("ids below {}", self.n_items), id));
-        }
         let code = Code::fit(rows, dim);
         if code != self.code {
             return Err(self.entries.damaged("code", "what the vectors give", "another one"));
@@ -183,10 +178,14 @@ impl Graph {
         match &self.body {
             Body::Inline { layout, entries, records } => {
                 let codes = code.encode(rows, dim, dim);
+                let record =
+                    |item: u32| &records[item as usize * layout.record_bytes()..][..layout.record_bytes()];
                 let mut expected = vec![0; layout.record_bytes()];
-                for (item, record) in records.chunks_exact(layout.record_bytes()).enumerate() {
-                    layout.fill_groups(neighbours.of(item), &codes, dim, &mut expected);
-                    if record != expected {
+                for item in 0..self.n_items as u32 {
+                    let ids: Vec<u32> = layout.ids(record(item)).collect();
+                    self.check_ids(ids.iter())?;
+                    layout.fill_groups(&ids, &codes, dim, &mut expected);
+                    if record(item) != expected {
                         return Err(records.damaged(
                             format!("record {item}"),
                             "its neighbours' codes",
@@ -199,36 +198,39 @@ impl Graph {
                 if entries[..] != expected[..] {
                     return Err(entries.damaged("entry points", "their codes", "others"));
                 }
+                drop(codes);
+                self.check_reach(|item| layout.ids(record(item)))
             }
-            Body::Split { codes, .. } => {
+            Body::Split { neighbours, codes } => {
+                self.check_ids(neighbours.iter())?;
                 if codes[..] != code.encode(rows, dim, code_bytes(dim))[..] {
                     return Err(codes.damaged("codes", "those of the vectors", "others"));
                 }
+                let neighbours: &[u32] = neighbours;
+                self.check_reach(|item| {
+                    neighbours[item as usize * self.width..][..self.width].iter().copied()
+                })
             }
         }
+    }
+
+    fn check_ids<'a>(&self, mut ids: impl Iterator<Item = &'a u32>) -> Result<(), ArtifactError> {
+        let exists = |id: &u32| ((*id as usize) < self.n_items && *id <= MAX_ID) || *id == Neighbours::NONE;
+        match ids.find(|id| !exists(id)) {
+            Some(id) => Err(self.entries.damaged("neighbours", format!("ids below {}", self.n_items), id)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_reach<I: Iterator<Item = u32>>(
+        &self,
+        neighbours: impl Fn(u32) -> I,
+    ) -> Result<(), ArtifactError> {
         let mut reached = vec![false; self.n_items];
-        visit(&neighbours, &mut reached, self.entries.iter().copied());
+        visit(neighbours, &mut reached, self.entries.iter().copied());
         match reached.iter().filter(|reached| !**reached).count() {
             0 => Ok(()),
             n => Err(self.entries.damaged("graph", "every item reachable", format!("{n} that are not"))),
         }
-    }
-
-    fn neighbours(&self) -> Neighbours {
-        let ids = match &self.body {
-            Body::Inline { layout, records, .. } => {
-                records.chunks_exact(layout.record_bytes()).flat_map(|record| layout.ids(record)).collect()
-            }
-            Body::Split { neighbours, .. } => neighbours.to_vec(),
-        };
-        Neighbours { width: ids_width(&self.body, self.width), ids }
-    }
-}
-
-/// Places of an item's neighbours: whole groups in the inline layout.
-fn ids_width(body: &Body, width: usize) -> usize {
-    match body {
-        Body::Inline { layout, .. } => layout.n_groups * LANES,
-        Body::Split { .. } => width,
     }
 }

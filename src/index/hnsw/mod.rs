@@ -31,7 +31,7 @@ use crate::distance::Isa;
 use super::candidates::rescore;
 use super::{Engine, EngineError, EngineKind, Found, SearchRequest};
 use file::Graph;
-use navigate::Effort;
+use navigate::{Effort, Enough};
 
 pub use build::{
     Batched, BuilderKind, GraphBuilder, GraphError, GraphParameters, HnswRs, MetricPoints, Neighbours,
@@ -97,7 +97,12 @@ impl Engine for Hnsw {
             let share = allowed.len() as f64 / n_items as f64;
             let unfiltered = request.effort as f64 * share / FILTER_WIDENING;
             let spare = LEAST_SPARE + ((unfiltered - request.k as f64).max(0.0) * share) as usize;
-            (request.k + request.excluded.len() + spare, allowed.positions())
+            // A filter may accept everything that is near, so the unfiltered width is the least.
+            Enough {
+                allowed: allowed.positions(),
+                n_accepted: request.k + request.excluded.len() + spare,
+                n_expanded: unfiltered as usize,
+            }
         });
         let n_scored = self.graph.navigate(self.isa, request.query, Effort { ef, enough }, |found| {
             let in_range = found.filter(|position| (*position as usize) < n_items);

@@ -67,9 +67,20 @@ trait Nodes {
 pub(super) struct Effort<'a> {
     /// Width of the beam.
     pub ef: usize,
-    /// With a filter: enough once so many of these positions have been expanded. What is expanded is nearest, so what is
-    /// accepted and near is then known; how far that is depends on the filter, and no width fits all.
-    pub enough: Option<(usize, &'a ItemSet)>,
+    /// With a filter: when to end before the beam does.
+    pub enough: Option<Enough<'a>>,
+}
+
+/// What is expanded is nearest, so once so many accepted items have been expanded, the nearest accepted ones are known.
+/// How far one has to go for that depends on the filter, and no width fits all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Enough<'a> {
+    /// Positions that may be returned.
+    pub allowed: &'a ItemSet,
+    /// So many of them.
+    pub n_accepted: usize,
+    /// And so many in all.
+    pub n_expanded: usize,
 }
 
 /// Positions a beam found, nearest first by their codes, go to `found`. Returns how many were scored.
@@ -136,17 +147,18 @@ unsafe fn run<L: Lanes, N: Nodes>(graph: N, effort: Effort<'_>, beam: &mut Beam)
         let mut n_scored = graph.enter::<L>(beam);
         beam.widen(ef);
         let mut open = [0; N_EXPANDED];
-        let mut n_accepted = 0;
+        let (mut n_accepted, mut n_expanded) = (0, 0);
         loop {
             let n_open = beam.open(&mut open);
             if n_open == 0 {
                 return n_scored;
             }
             n_scored += graph.expand::<L>(&open[..n_open], beam);
-            if let Some((enough, allowed)) = effort.enough {
-                let accepted = open[..n_open].iter().filter(|id| allowed.contains(ItemIdx(**id)));
+            if let Some(enough) = effort.enough {
+                let accepted = open[..n_open].iter().filter(|id| enough.allowed.contains(ItemIdx(**id)));
                 n_accepted += accepted.count();
-                if n_accepted >= enough {
+                n_expanded += n_open;
+                if n_accepted >= enough.n_accepted && n_expanded >= enough.n_expanded {
                     return n_scored;
                 }
             }

@@ -22,7 +22,7 @@ pub(crate) fn repair(neighbours: &mut Neighbours, entries: &mut Vec<u32>) -> Rep
     for id in neighbours.ids.iter().filter(|id| **id != Neighbours::NONE) {
         in_degree[*id as usize] += 1;
     }
-    visit(neighbours, &mut reached, entries.iter().copied());
+    visit(|item| neighbours.ids(item), &mut reached, entries.iter().copied());
     let mut report = RepairReport::default();
     for item in 0..n_items {
         if reached[item] {
@@ -35,27 +35,31 @@ pub(crate) fn repair(neighbours: &mut Neighbours, entries: &mut Vec<u32>) -> Rep
             entries.push(item as u32);
             report.n_entries += 1;
         }
-        visit(neighbours, &mut reached, std::iter::once(item as u32));
+        visit(|item| neighbours.ids(item), &mut reached, std::iter::once(item as u32));
     }
     // A redirected link may have been the only path to somewhere: whatever is cut off now becomes an entry.
     reached.fill(false);
-    visit(neighbours, &mut reached, entries.iter().copied());
+    visit(|item| neighbours.ids(item), &mut reached, entries.iter().copied());
     for item in 0..n_items {
         if !reached[item] {
             entries.push(item as u32);
             report.n_entries += 1;
-            visit(neighbours, &mut reached, std::iter::once(item as u32));
+            visit(|item| neighbours.ids(item), &mut reached, std::iter::once(item as u32));
         }
     }
     report
 }
 
-/// Marks what can be reached from `from`.
-pub(super) fn visit(neighbours: &Neighbours, reached: &mut [bool], from: impl Iterator<Item = u32>) {
+/// Marks what can be reached from `from`, where `neighbours` gives the neighbours of an item.
+pub(super) fn visit<I: Iterator<Item = u32>>(
+    neighbours: impl Fn(u32) -> I,
+    reached: &mut [bool],
+    from: impl Iterator<Item = u32>,
+) {
     let mut open: Vec<u32> =
         from.filter(|item| !std::mem::replace(&mut reached[*item as usize], true)).collect();
     while let Some(item) = open.pop() {
-        for &next in neighbours.of(item as usize) {
+        for next in neighbours(item) {
             if next != Neighbours::NONE && !std::mem::replace(&mut reached[next as usize], true) {
                 open.push(next);
             }

@@ -117,6 +117,11 @@ impl Neighbours {
     pub fn of(&self, item: usize) -> &[u32] {
         &self.ids[item * self.width..][..self.width]
     }
+
+    /// The same, id by id.
+    pub(crate) fn ids(&self, item: u32) -> impl Iterator<Item = u32> {
+        self.of(item as usize).iter().copied()
+    }
 }
 
 /// Why no graph came about.

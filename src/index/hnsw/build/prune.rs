@@ -5,6 +5,9 @@ use crate::distance::{Isa, dot_distances};
 
 use super::MetricPoints;
 
+/// Kept links that a candidate is compared with at a time.
+const CHUNK: usize = 4;
+
 /// Buffers of [`prune`].
 #[derive(Debug, Default)]
 pub(super) struct Pruner {
@@ -26,9 +29,14 @@ pub(super) fn prune(
         if kept.len() == n_kept {
             break;
         }
-        pruner.distances.clear();
-        dot_distances(isa, points.of(id), points.rows(), &pruner.ids, &mut pruner.distances);
-        if pruner.distances.iter().all(|other| *other >= distance) {
+        let point = points.of(id);
+        // What passes it over is mostly among the first.
+        let free = pruner.ids.chunks(CHUNK).all(|ids| {
+            pruner.distances.clear();
+            dot_distances(isa, point, points.rows(), ids, &mut pruner.distances);
+            pruner.distances.iter().all(|other| *other >= distance)
+        });
+        if free {
             kept.push((distance, id));
             pruner.ids.push(id);
         }
