@@ -212,6 +212,21 @@ fn approximate_engines_find_most_and_lie_about_nothing() {
 }
 
 #[test]
+fn a_beam_has_a_largest_width() {
+    let (n_items, dim) = (9_000, 4);
+    let (items, schema) = clustered(n_items, dim, 3);
+    let fixture = fixture(&items);
+    let graph = graph_of(&fixture, &schema, &Batched, LayoutKind::Inline);
+    let query = Query::new(&items[5], &[1.0; 4], 0.5);
+    let request =
+        SearchRequest { query: &query, k: 8_500, allowed: None, excluded: &[], effort: 10, known: &[] };
+    let all = graph.search(&fixture.vectors, &request).unwrap();
+    assert_eq!(bits(&all), brute_force(&items, &request), "so many are scanned for");
+    let few = SearchRequest { k: 10, effort: usize::MAX, ..request };
+    assert_eq!(bits(&graph.search(&fixture.vectors, &few).unwrap()), brute_force(&items, &few));
+}
+
+#[test]
 fn the_batched_builder_gives_the_same_graph_on_any_number_of_threads() {
     let (items, schema) = clustered(3000, 6, 11);
     let fixture = fixture(&items);

@@ -28,7 +28,7 @@ use crate::artifact::{ArtifactError, FileEntry};
 use crate::content::Vectors;
 use crate::distance::Isa;
 
-use super::candidates::rescore;
+use super::candidates::{rescore, scan_rows};
 use super::{Engine, EngineError, EngineKind, Found, SearchRequest};
 use file::Graph;
 use navigate::{Effort, Enough};
@@ -44,6 +44,8 @@ pub(crate) use repair::repair;
 
 /// The smallest useful beam.
 pub const MIN_EF: usize = 10;
+/// The widest beam: keeping it sorted costs the square of its width, and every row can be scored for less.
+pub const MAX_EF: usize = 8_192;
 
 /// With a filter, a beam is asked for this many times the width that is in proportion to what the filter rejects: how
 /// many accepted items are among so many is up to chance.
@@ -85,10 +87,16 @@ impl Engine for Hnsw {
     }
 
     /// `request.effort` is ef, the width of the beam; it is raised to k where k is larger. A filter is asked about what
-    /// the beam found, so the beam must be wider by the share that the filter rejects: the planner sees to that.
+    /// the beam found, so the beam must be wider by the share that the filter rejects: the planner sees to that. More
+    /// than [`MAX_EF`] results are scanned for.
     fn search(&self, vectors: &Vectors, request: &SearchRequest<'_>) -> Result<Found, EngineError> {
         let n_items = vectors.len();
-        let ef = request.effort.max(MIN_EF).max(request.k + request.excluded.len()).min(n_items);
+        let least = request.k + request.excluded.len();
+        if least > MAX_EF {
+            let hits = scan_rows(self.isa, vectors, request);
+            return Ok(Found { hits, n_scored: request.n_accepted(n_items) });
+        }
+        let ef = request.effort.clamp(MIN_EF, MAX_EF).max(least).min(n_items);
         // Codes order the beam only roughly: more than k of it are scored.
         let n_rescored = (2 * request.k + 8).max(ef / 2);
         let mut positions = Vec::with_capacity(n_rescored.min(ef));
