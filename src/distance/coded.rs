@@ -39,9 +39,7 @@ impl CodedQuery {
             norm_squared: query.anchor(),
         }
     }
-}
 
-impl CodedQuery {
     /// Bytes from the first code of a group on that [`coded_distances`] reads.
     pub fn reach(&self) -> usize {
         self.terms.iter().map(|term| (term.dim as usize + 1) * LANES).max().unwrap_or(0)
@@ -75,7 +73,8 @@ pub(crate) unsafe fn coded_distances<L: Lanes, const N: usize>(
         let mut distances = [L::splat(0.0); N];
         for group in 0..N {
             let score = product[group].mul(norm_squared[group].max(L::splat(f32::MIN_POSITIVE)).rsqrt());
-            distances[group] = L::splat(1.0).sub(score).max(distances[group]);
+            // In this order a NaN, which only a damaged file can cause, stays one and is never near.
+            distances[group] = distances[group].max(L::splat(1.0).sub(score));
         }
         distances
     }

@@ -113,13 +113,7 @@ pub(super) unsafe fn reaching<L: Lanes>(
 ) -> u16 {
     // SAFETY: the caller promises the floats and the instruction set.
     unsafe {
-        let mut along = L::splat(direction.product);
-        let mut norm_squared = L::splat(direction.norm_squared);
-        for axis in &direction.axes {
-            let v = L::load(centres.add(axis.dim * LANES)).mul(L::splat(axis.root));
-            along = v.mul_add(L::splat(axis.gain), along);
-            norm_squared = v.mul_add(v, norm_squared);
-        }
+        let (along, norm_squared) = parts::<L>(direction, centres);
         let across_squared = along.neg_mul_add(along, norm_squared);
         // What can be tested, and what is not inside the cone with its centre already.
         let sound = norm_squared.ge(L::splat(TINY))
@@ -146,12 +140,12 @@ pub(super) unsafe fn reaching<L: Lanes>(
     }
 }
 
-/// The similarity of the centres of [`LANES`] boxes, `[dim, LANES]`, roughly.
+/// `g.c` and `|c|^2` of the centres of [`LANES`] boxes, `[dim, LANES]`.
 ///
 /// # Safety
 /// `L`'s instruction set is there, and as many floats as said behind the pointer for every axis of `direction`.
 #[inline(always)]
-pub(super) unsafe fn centres<L: Lanes>(direction: &Direction, centres: *const f32) -> L {
+unsafe fn parts<L: Lanes>(direction: &Direction, centres: *const f32) -> (L, L) {
     // SAFETY: the caller promises the floats and the instruction set.
     unsafe {
         let mut along = L::splat(direction.product);
@@ -161,6 +155,19 @@ pub(super) unsafe fn centres<L: Lanes>(direction: &Direction, centres: *const f3
             along = v.mul_add(L::splat(axis.gain), along);
             norm_squared = v.mul_add(v, norm_squared);
         }
+        (along, norm_squared)
+    }
+}
+
+/// The similarity of the centres of [`LANES`] boxes, `[dim, LANES]`, roughly.
+///
+/// # Safety
+/// `L`'s instruction set is there, and as many floats as said behind the pointer for every axis of `direction`.
+#[inline(always)]
+pub(super) unsafe fn centres<L: Lanes>(direction: &Direction, centres: *const f32) -> L {
+    // SAFETY: the caller promises the floats and the instruction set.
+    unsafe {
+        let (along, norm_squared) = parts::<L>(direction, centres);
         along.div(norm_squared.max(L::splat(TINY)).sqrt())
     }
 }
