@@ -39,15 +39,13 @@ impl GraphBuilder for Batched {
         "batched"
     }
 
-    fn build(
+    fn construct(
         &self,
         points: &MetricPoints<'_>,
         parameters: GraphParameters,
         progress: &Progress,
         cancel: &CancelToken,
     ) -> Result<Neighbours, GraphError> {
-        parameters.validate()?;
-        points.check()?;
         let n_items = points.n_items();
         let phase = progress.phase("graph: linking", n_items as u64, "tracks");
         let mut growing = Growing::new(points, parameters);

@@ -41,15 +41,13 @@ impl GraphBuilder for HnswRs {
         "hnsw_rs"
     }
 
-    fn build(
+    fn construct(
         &self,
         points: &MetricPoints<'_>,
         parameters: GraphParameters,
         progress: &Progress,
         cancel: &CancelToken,
     ) -> Result<Neighbours, GraphError> {
-        parameters.validate()?;
-        points.check()?;
         let build = AssertUnwindSafe(|| insert_all(points, parameters, progress, cancel));
         catch_unwind(build).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();

@@ -189,12 +189,25 @@ pub trait GraphBuilder {
     /// Its name on the command line and in manifests.
     fn name(&self) -> &'static str;
 
-    /// Builds the graph. Runs in the current rayon pool.
-    fn build(
+    /// Builds the graph of parameters and points that were checked.
+    fn construct(
         &self,
         points: &MetricPoints<'_>,
         parameters: GraphParameters,
         progress: &Progress,
         cancel: &CancelToken,
     ) -> Result<Neighbours, GraphError>;
+
+    /// Checks parameters and points, and builds the graph. Runs in the current rayon pool.
+    fn build(
+        &self,
+        points: &MetricPoints<'_>,
+        parameters: GraphParameters,
+        progress: &Progress,
+        cancel: &CancelToken,
+    ) -> Result<Neighbours, GraphError> {
+        parameters.validate()?;
+        points.check()?;
+        self.construct(points, parameters, progress, cancel)
+    }
 }
