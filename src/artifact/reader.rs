@@ -27,6 +27,9 @@ impl SectionFile {
             return Err(ArtifactError::BigEndian);
         }
         let file = MappedFile::open(path, Some(entry.bytes))?;
+        if matches!(kind, FileKind::Vectors | FileKind::Exact | FileKind::Graph) {
+            file.prefer_huge_pages();
+        }
         let head = Head::decode(path, file.bytes(), kind)?;
         Ok(Self { file: Arc::new(file), head })
     }

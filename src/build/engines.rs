@@ -43,9 +43,9 @@ pub(super) fn graph(
     let mut neighbours =
         options.builder.builder().build(&points, options.graph(vectors.dim()), progress, cancel)?;
     drop(rows);
-    let mut entries = sample_entries(neighbours.n_items(), vectors.dim());
-    let report = repair(&mut neighbours, &mut entries);
     let layout = options.layout(vectors.dim());
+    let mut entries = sample_entries(neighbours.n_items(), vectors.dim(), layout);
+    let report = repair(&mut neighbours, &mut entries);
     write_graph(directory, &neighbours, &entries, vectors.rows(), vectors.dim(), layout)?;
     Ok(report)
 }

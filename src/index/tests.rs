@@ -137,7 +137,7 @@ fn graph_of(fixture: &Fixture, schema: &Schema, builder: &dyn GraphBuilder, layo
     let points = MetricPoints::new(&points, metric.stride());
     let built = builder.build(&points, PARAMETERS, &Progress::hidden(), &CancelToken::new());
     let mut neighbours = built.unwrap();
-    let mut entries = sample_entries(n_items, dim);
+    let mut entries = sample_entries(n_items, dim, layout);
     repair(&mut neighbours, &mut entries);
     // A mapped file is never written again.
     let directory = tempfile::tempdir_in(fixture.directory.path()).unwrap().keep();

@@ -8,6 +8,7 @@ use crate::distance::{CodedQuery, CodedRowQuery, Isa, LANES, Query};
 use super::beam::MAX_ID;
 use super::build::Neighbours;
 use super::code::Code;
+use super::entries::{group_entries, n_groups};
 use super::layout::{LayoutKind, RecordLayout, code_bytes};
 use super::navigate::{Effort, Inline, Split, navigate_inline, navigate_split};
 use super::repair::visit;
@@ -21,23 +22,13 @@ const ENTRY_GROUPS: u32 = 4;
 const RECORDS: u32 = 5;
 const NEIGHBOURS: u32 = 6;
 const CODES: u32 = 7;
+const ENTRY_CENTRES: u32 = 8;
 
 const INLINE: u64 = 1;
 const SPLIT: u64 = 2;
 
-/// Items sampled as entry points of few dimensions: scoring them takes a few microseconds.
-const N_ENTRIES: usize = 2048;
-/// With more dimensions than this, fewer, so that it takes no longer.
-const ENTRY_DIMS: usize = 16;
 /// Records made and written at a time.
 const STEP: usize = 1 << 14;
-
-/// Positions to enter the graph from, ascending: all of a small catalogue, else evenly spread over storage order, and so
-/// over space.
-pub(crate) fn sample_entries(n_items: usize, dim: usize) -> Vec<u32> {
-    let n_entries = (N_ENTRIES * ENTRY_DIMS / dim.max(ENTRY_DIMS)).max(LANES).min(n_items);
-    (0..n_entries).map(|place| (place * n_items / n_entries) as u32).collect()
-}
 
 /// Writes `graph.nf` into `directory`; `rows` is `[n_items, stride(dim)]` in storage order. Runs in the current rayon
 /// pool.
@@ -62,10 +53,11 @@ pub(crate) fn write_graph(
         LayoutKind::Inline => {
             let codes = code.encode(rows, dim, dim);
             let layout = RecordLayout::new(neighbours.width, dim);
-            let mut groups = vec![0; entries.len().div_ceil(LANES) * layout.group_bytes];
-            layout.fill_groups(entries, &codes, dim, &mut groups);
+            let (groups, centres) = group_entries(entries, &codes, dim, layout);
             file.section::<u8>(ENTRY_GROUPS)?;
             file.write(&groups)?;
+            file.section::<u8>(ENTRY_CENTRES)?;
+            file.write(&centres)?;
             file.section::<u8>(RECORDS)?;
             let n_items = neighbours.n_items();
             let mut records = vec![0; STEP.min(n_items) * layout.record_bytes()];
@@ -97,7 +89,7 @@ pub(super) struct Graph {
 
 #[derive(Debug)]
 enum Body {
-    Inline { layout: RecordLayout, entries: Section<u8>, records: Section<u8> },
+    Inline { layout: RecordLayout, entries: Section<u8>, centres: Section<u8>, records: Section<u8> },
     Split { neighbours: Section<u32>, codes: Section<u8> },
 }
 
@@ -121,11 +113,14 @@ impl Graph {
         let body = match shape[1] {
             INLINE => {
                 let layout = RecordLayout::new(width, dim);
-                let entry_bytes = entries.len().div_ceil(LANES) * layout.group_bytes;
+                let n_groups = n_groups(entries.len());
+                let entry_bytes = n_groups * layout.group_bytes;
+                let centre_bytes = n_groups.div_ceil(LANES) * layout.group_bytes;
                 let record_bytes = n_items.saturating_mul(layout.record_bytes());
                 Body::Inline {
                     layout,
                     entries: file.section_of(ENTRY_GROUPS, "groups of entry points", entry_bytes)?,
+                    centres: file.section_of(ENTRY_CENTRES, "centres of entry points", centre_bytes)?,
                     records: file.section_of(RECORDS, "records", record_bytes)?,
                 }
             }
@@ -148,9 +143,9 @@ impl Graph {
     ) -> usize {
         let Code { lows, steps } = &self.code;
         match &self.body {
-            Body::Inline { layout, entries, records } => {
+            Body::Inline { layout, entries, centres, records } => {
                 let query = &CodedQuery::new(query, lows, steps);
-                navigate_inline(isa, Inline { layout: *layout, records, entries, query }, effort, found)
+                navigate_inline(isa, Inline { layout: *layout, records, entries, centres, query }, effort, found)
             }
             Body::Split { neighbours, codes } => {
                 let query = &CodedRowQuery::new(query, lows, steps);
@@ -176,7 +171,7 @@ impl Graph {
             return Err(self.entries.damaged("code", "what the vectors give", "another one"));
         }
         match &self.body {
-            Body::Inline { layout, entries, records } => {
+            Body::Inline { layout, entries, centres, records } => {
                 let codes = code.encode(rows, dim, dim);
                 let record =
                     |item: u32| &records[item as usize * layout.record_bytes()..][..layout.record_bytes()];
@@ -193,10 +188,12 @@ impl Graph {
                         ));
                     }
                 }
-                let mut expected = vec![0; entries.len()];
-                layout.fill_groups(&self.entries, &codes, dim, &mut expected);
-                if entries[..] != expected[..] {
+                let (groups, means) = group_entries(&self.entries, &codes, dim, *layout);
+                if entries[..] != groups[..] {
                     return Err(entries.damaged("entry points", "their codes", "others"));
+                }
+                if centres[..] != means[..] {
+                    return Err(centres.damaged("centres of entry points", "the means of their codes", "others"));
                 }
                 drop(codes);
                 self.check_reach(|item| layout.ids(record(item)))

@@ -5,21 +5,25 @@
 //! repair.rs    makes every item reachable from the entry points
 //! code.rs      one byte for each dimension
 //! layout.rs    how the graph lies in memory
+//! entries.rs   where a search enters the graph
 //! file.rs      graph.nf
 //! beam.rs      the best items met so far
+//! recent.rs    ids met lately
 //! navigate.rs  the beam search
 //! ```
 //!
 //! There is one layer. The upper layers of a hierarchy exist to find an entry near the query in the build metric;
-//! under other weights "near" means something else, so a search begins at the best of up to 2,048 items spread over the
+//! under other weights "near" means something else, so a search begins at the best of some thousand items spread over the
 //! catalogue, under its own weights. Ids in a graph are positions in storage order ([`crate::content`]).
 
 mod beam;
 pub mod build;
 mod code;
+mod entries;
 mod file;
 mod layout;
 mod navigate;
+mod recent;
 mod repair;
 
 use std::path::Path;
@@ -39,7 +43,8 @@ pub use build::{
 pub use layout::LayoutKind;
 pub use repair::RepairReport;
 
-pub(crate) use file::{GRAPH_FILE, sample_entries, write_graph};
+pub(crate) use entries::sample_entries;
+pub(crate) use file::{GRAPH_FILE, write_graph};
 pub(crate) use repair::repair;
 
 /// The smallest useful beam.

@@ -13,15 +13,25 @@ use crate::track::ItemIdx;
 
 use super::beam::{Beam, MAX_ID};
 use super::layout::{ID_BYTES, RecordLayout};
+use super::recent::Recent;
 
-/// Items expanded at a time: their memory is read side by side.
-const N_EXPANDED: usize = 4;
+/// Items whose memory is on its way while another is expanded. They were the nearest when they were asked for, so a
+/// few more are expanded than one after another would; waiting for each would take far longer.
+const N_AHEAD: usize = 3;
 /// Entry points a search begins at: the best of the sampled ones.
 const N_STARTS: usize = 8;
+/// Groups of entry points that are looked into.
+const N_ENTERED: usize = 8;
+
+/// What a search works with; a thread keeps it between searches.
+#[derive(Debug, Default)]
+struct Scratch {
+    beam: Beam,
+    recent: Recent,
+}
 
 thread_local! {
-    /// A thread keeps its beam between searches.
-    static BEAM: RefCell<Beam> = RefCell::default();
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// A graph in the inline layout under a query.
@@ -30,8 +40,10 @@ pub(super) struct Inline<'a> {
     pub layout: RecordLayout,
     /// `[n_items, record_bytes]`
     pub records: &'a [u8],
-    /// Groups of entry points.
+    /// Groups of entry points, `[n, group_bytes]`; those of a group lie near each other.
     pub entries: &'a [u8],
+    /// Groups of the centres of these groups, by their numbers.
+    pub centres: &'a [u8],
     pub query: &'a CodedQuery,
 }
 
@@ -56,10 +68,12 @@ pub(super) struct Split<'a> {
 trait Nodes {
     /// Panics unless all that is read lies inside the graph's memory.
     fn check(&self);
-    /// Takes up the entry points, and says how many there are.
-    unsafe fn enter<L: Lanes>(&self, beam: &mut Beam) -> usize;
-    /// Takes up the neighbours of some items, and says how many were scored.
-    unsafe fn expand<L: Lanes>(&self, items: &[u32], beam: &mut Beam) -> usize;
+    /// Takes up entry points, and says how many items were scored for it.
+    unsafe fn enter<L: Lanes>(&self, scratch: &mut Scratch) -> usize;
+    /// Asks for the memory that expanding an item reads first.
+    unsafe fn ask_for<L: Lanes>(&self, item: u32);
+    /// Takes up the neighbours of an item, and says how many were scored.
+    unsafe fn expand<L: Lanes>(&self, item: u32, scratch: &mut Scratch) -> usize;
 }
 
 /// How long a search goes on.
@@ -90,9 +104,9 @@ pub(super) fn navigate_inline(
     effort: Effort<'_>,
     found: impl FnOnce(&mut dyn Iterator<Item = u32>),
 ) -> usize {
-    BEAM.with_borrow_mut(|beam| {
-        let n_scored = run_inline(isa, graph, effort, beam);
-        found(&mut beam.items().map(|(_, id)| id));
+    SCRATCH.with_borrow_mut(|scratch| {
+        let n_scored = run_inline(isa, graph, effort, scratch);
+        found(&mut scratch.beam.items().map(|(_, id)| id));
         n_scored
     })
 }
@@ -104,60 +118,70 @@ pub(super) fn navigate_split(
     effort: Effort<'_>,
     found: impl FnOnce(&mut dyn Iterator<Item = u32>),
 ) -> usize {
-    BEAM.with_borrow_mut(|beam| {
-        let n_scored = run_split(isa, graph, effort, beam);
-        found(&mut beam.items().map(|(_, id)| id));
+    SCRATCH.with_borrow_mut(|scratch| {
+        let n_scored = run_split(isa, graph, effort, scratch);
+        found(&mut scratch.beam.items().map(|(_, id)| id));
         n_scored
     })
 }
 
 multiversion! {
-    fn run_inline = run_inline_lanes(graph: Inline<'_>, effort: Effort<'_>, beam: &mut Beam) -> usize
+    fn run_inline = run_inline_lanes(graph: Inline<'_>, effort: Effort<'_>, scratch: &mut Scratch) -> usize
 }
 
 multiversion! {
-    fn run_split = run_split_lanes(graph: Split<'_>, effort: Effort<'_>, beam: &mut Beam) -> usize
+    fn run_split = run_split_lanes(graph: Split<'_>, effort: Effort<'_>, scratch: &mut Scratch) -> usize
 }
 
 /// # Safety
 /// `L`'s instruction set is there.
 #[inline(always)]
-unsafe fn run_inline_lanes<L: Lanes>(graph: Inline<'_>, effort: Effort<'_>, beam: &mut Beam) -> usize {
+unsafe fn run_inline_lanes<L: Lanes>(graph: Inline<'_>, effort: Effort<'_>, scratch: &mut Scratch) -> usize {
     // SAFETY: the caller's promise.
-    unsafe { run::<L, Inline<'_>>(graph, effort, beam) }
+    unsafe { run::<L, Inline<'_>>(graph, effort, scratch) }
 }
 
 /// # Safety
 /// `L`'s instruction set is there.
 #[inline(always)]
-unsafe fn run_split_lanes<L: Lanes>(graph: Split<'_>, effort: Effort<'_>, beam: &mut Beam) -> usize {
+unsafe fn run_split_lanes<L: Lanes>(graph: Split<'_>, effort: Effort<'_>, scratch: &mut Scratch) -> usize {
     // SAFETY: the caller's promise.
-    unsafe { run::<L, Split<'_>>(graph, effort, beam) }
+    unsafe { run::<L, Split<'_>>(graph, effort, scratch) }
 }
 
 /// # Safety
 /// `L`'s instruction set is there.
 #[inline(always)]
-unsafe fn run<L: Lanes, N: Nodes>(graph: N, effort: Effort<'_>, beam: &mut Beam) -> usize {
+unsafe fn run<L: Lanes, N: Nodes>(graph: N, effort: Effort<'_>, scratch: &mut Scratch) -> usize {
     graph.check();
     // SAFETY: the caller promises the instruction set.
     unsafe {
         let ef = effort.ef;
-        beam.begin(N_STARTS.min(ef), ef);
-        let mut n_scored = graph.enter::<L>(beam);
-        beam.widen(ef);
-        let mut open = [0; N_EXPANDED];
+        scratch.beam.begin(N_STARTS.min(ef));
+        scratch.recent.begin(ef);
+        let mut n_scored = graph.enter::<L>(scratch);
+        scratch.beam.resize(ef);
+        // A ring: the oldest is expanded next.
+        let mut ahead = [0; N_AHEAD];
+        let (mut oldest, mut n_ahead) = (0, 0);
         let (mut n_accepted, mut n_expanded) = (0, 0);
         loop {
-            let n_open = beam.open(&mut open);
-            if n_open == 0 {
+            while n_ahead < N_AHEAD
+                && let Some(item) = scratch.beam.open()
+            {
+                graph.ask_for::<L>(item);
+                ahead[(oldest + n_ahead) % N_AHEAD] = item;
+                n_ahead += 1;
+            }
+            if n_ahead == 0 {
                 return n_scored;
             }
-            n_scored += graph.expand::<L>(&open[..n_open], beam);
+            let item = ahead[oldest];
+            (oldest, n_ahead) = ((oldest + 1) % N_AHEAD, n_ahead - 1);
+            n_scored += graph.expand::<L>(item, scratch);
             if let Some(enough) = effort.enough {
-                let accepted = open[..n_open].iter().filter(|id| enough.allowed.contains(ItemIdx(**id)));
-                n_accepted += accepted.count();
-                n_expanded += n_open;
+                n_accepted += usize::from(enough.allowed.contains(ItemIdx(item)));
+                n_expanded += 1;
                 if n_accepted >= enough.n_accepted && n_expanded >= enough.n_expanded {
                     return n_scored;
                 }
@@ -171,31 +195,49 @@ impl Nodes for Inline<'_> {
         let layout = self.layout;
         assert!(ID_BYTES + self.query.reach() <= layout.group_bytes, "a group holds all dimensions");
         assert!(self.entries.len().is_multiple_of(layout.group_bytes), "entry points come in groups");
+        assert!(self.centres.len().is_multiple_of(layout.group_bytes), "their centres too");
     }
 
     #[inline(always)]
-    unsafe fn enter<L: Lanes>(&self, beam: &mut Beam) -> usize {
-        // SAFETY: the caller's promise, and `check`.
-        unsafe { meet_groups::<L>(self.layout, self.query, self.entries, beam) }
-    }
-
-    #[inline(always)]
-    unsafe fn expand<L: Lanes>(&self, items: &[u32], beam: &mut Beam) -> usize {
-        let record_bytes = self.layout.record_bytes();
-        let mut n_scored = 0;
-        // SAFETY: the caller's promise, and `check`; a record that does not exist is skipped.
+    unsafe fn enter<L: Lanes>(&self, scratch: &mut Scratch) -> usize {
+        let group_bytes = self.layout.group_bytes;
+        // SAFETY: the caller's promise, and `check`; a group that does not exist is skipped.
         unsafe {
-            for &item in items {
-                prefetch_bytes::<L>(self.records, item as usize * record_bytes, record_bytes);
+            let n_starts = scratch.beam.capacity();
+            scratch.beam.resize(N_ENTERED);
+            let mut n_scored = meet_groups::<L>(self.layout, self.query, self.centres, scratch);
+            let mut near = [u32::MAX; N_ENTERED];
+            let n_near = scratch.beam.ids(&mut near);
+            for &group in &near[..n_near] {
+                prefetch_bytes::<L>(self.entries, group as usize * group_bytes, group_bytes);
             }
-            for &item in items {
-                let at = item as usize * record_bytes;
-                if let Some(record) = self.records.get(at..at + record_bytes) {
-                    n_scored += meet_groups::<L>(self.layout, self.query, record, beam);
+            scratch.beam.begin(n_starts);
+            for &group in &near[..n_near] {
+                let at = group as usize * group_bytes;
+                if let Some(group) = self.entries.get(at..at + group_bytes) {
+                    n_scored += meet_groups::<L>(self.layout, self.query, group, scratch);
                 }
             }
+            n_scored
         }
-        n_scored
+    }
+
+    #[inline(always)]
+    unsafe fn ask_for<L: Lanes>(&self, item: u32) {
+        let record_bytes = self.layout.record_bytes();
+        // SAFETY: the caller's promise.
+        unsafe { prefetch_bytes::<L>(self.records, item as usize * record_bytes, record_bytes) };
+    }
+
+    #[inline(always)]
+    unsafe fn expand<L: Lanes>(&self, item: u32, scratch: &mut Scratch) -> usize {
+        let record_bytes = self.layout.record_bytes();
+        let at = item as usize * record_bytes;
+        match self.records.get(at..at + record_bytes) {
+            // SAFETY: the caller's promise, and `check`.
+            Some(record) => unsafe { meet_groups::<L>(self.layout, self.query, record, scratch) },
+            None => 0,
+        }
     }
 }
 
@@ -208,7 +250,7 @@ unsafe fn meet_groups<L: Lanes>(
     layout: RecordLayout,
     query: &CodedQuery,
     groups: &[u8],
-    beam: &mut Beam,
+    scratch: &mut Scratch,
 ) -> usize {
     let n_groups = groups.len() / layout.group_bytes;
     let mut group = 0;
@@ -218,14 +260,14 @@ unsafe fn meet_groups<L: Lanes>(
         while group + 2 <= n_groups {
             let ids = [first.add(group * layout.group_bytes), first.add((group + 1) * layout.group_bytes)];
             let distances = coded_distances::<L, 2>(query, [ids[0].add(ID_BYTES), ids[1].add(ID_BYTES)]);
-            meet::<L>(beam, ids[0], distances[0]);
-            meet::<L>(beam, ids[1], distances[1]);
+            meet::<L>(scratch, ids[0], distances[0]);
+            meet::<L>(scratch, ids[1], distances[1]);
             group += 2;
         }
         if group < n_groups {
             let ids = first.add(group * layout.group_bytes);
             let [distances] = coded_distances::<L, 1>(query, [ids.add(ID_BYTES)]);
-            meet::<L>(beam, ids, distances);
+            meet::<L>(scratch, ids, distances);
         }
     }
     n_groups * LANES
@@ -236,9 +278,10 @@ unsafe fn meet_groups<L: Lanes>(
 /// # Safety
 /// `L`'s instruction set is there, and [`LANES`] ids behind `ids`.
 #[inline(always)]
-unsafe fn meet<L: Lanes>(beam: &mut Beam, ids: *const u8, distances: L) {
+unsafe fn meet<L: Lanes>(scratch: &mut Scratch, ids: *const u8, distances: L) {
     // SAFETY: the caller promises the ids and the instruction set.
     unsafe {
+        let Scratch { beam, recent } = scratch;
         let mut near = !distances.ge(L::splat(beam.bound()));
         if near == 0 {
             return;
@@ -249,7 +292,8 @@ unsafe fn meet<L: Lanes>(beam: &mut Beam, ids: *const u8, distances: L) {
             let lane = near.trailing_zeros() as usize;
             near &= near - 1;
             let id = ids.cast::<u32>().add(lane).read_unaligned();
-            if values[lane] < beam.bound() && id <= MAX_ID && beam.is_new(id) {
+            // A narrow beam finds an item that it has sooner than the table would tell.
+            if values[lane] < beam.bound() && id <= MAX_ID && (beam.is_narrow() || recent.is_new(id)) {
                 beam.insert(values[lane], id);
             }
         }
@@ -264,39 +308,35 @@ impl Nodes for Split<'_> {
     }
 
     #[inline(always)]
-    unsafe fn enter<L: Lanes>(&self, beam: &mut Beam) -> usize {
+    unsafe fn enter<L: Lanes>(&self, scratch: &mut Scratch) -> usize {
         // SAFETY: the caller's promise.
-        unsafe { self.meet::<L>(self.entries, beam) };
+        unsafe { self.meet::<L>(self.entries, &mut scratch.beam) };
         self.entries.len()
     }
 
     #[inline(always)]
-    unsafe fn expand<L: Lanes>(&self, items: &[u32], beam: &mut Beam) -> usize {
-        let mut n_scored = 0;
-        // SAFETY: the caller's promise; an item that does not exist is skipped.
-        unsafe {
-            for &item in items {
-                prefetch_bytes::<L>(
-                    bytemuck::cast_slice(self.neighbours),
-                    item as usize * self.width * 4,
-                    self.width * 4,
-                );
-            }
-            let mut new = [0; 256];
-            for &item in items {
-                let at = item as usize * self.width;
-                let mut n_new = 0;
-                for &id in self.neighbours.get(at..at + self.width).unwrap_or_default() {
-                    if (id as usize) < self.n_items && n_new < new.len() && beam.is_new(id) {
-                        new[n_new] = id;
-                        n_new += 1;
-                    }
-                }
-                self.meet::<L>(&new[..n_new], beam);
-                n_scored += n_new;
+    unsafe fn ask_for<L: Lanes>(&self, item: u32) {
+        let bytes = self.width * size_of::<u32>();
+        // SAFETY: the caller's promise.
+        unsafe { prefetch_bytes::<L>(bytemuck::cast_slice(self.neighbours), item as usize * bytes, bytes) };
+    }
+
+    #[inline(always)]
+    unsafe fn expand<L: Lanes>(&self, item: u32, scratch: &mut Scratch) -> usize {
+        let Scratch { beam, recent } = scratch;
+        let at = item as usize * self.width;
+        let mut new = [0; 256];
+        let mut n_new = 0;
+        // An item that does not exist is skipped.
+        for &id in self.neighbours.get(at..at + self.width).unwrap_or_default() {
+            if (id as usize) < self.n_items && n_new < new.len() && recent.is_new(id) {
+                new[n_new] = id;
+                n_new += 1;
             }
         }
-        n_scored
+        // SAFETY: the caller's promise.
+        unsafe { self.meet::<L>(&new[..n_new], beam) };
+        n_new
     }
 }
 

@@ -14,7 +14,7 @@ pub struct RepairReport {
 }
 
 /// Links every item that cannot be reached from `entries` to one that can, in the order of items. Where no link can be
-/// added without cutting off another item, the item becomes an entry point itself.
+/// added without cutting off another item, the item becomes an entry point itself. Entry points stay ascending.
 pub(crate) fn repair(neighbours: &mut Neighbours, entries: &mut Vec<u32>) -> RepairReport {
     let n_items = neighbours.n_items();
     let mut reached = vec![false; n_items];
@@ -47,6 +47,7 @@ pub(crate) fn repair(neighbours: &mut Neighbours, entries: &mut Vec<u32>) -> Rep
             visit(|item| neighbours.ids(item), &mut reached, std::iter::once(item as u32));
         }
     }
+    entries.sort_unstable();
     report
 }
 

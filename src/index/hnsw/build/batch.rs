@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::distance::{Isa, dot_distances};
 use crate::index::hnsw::beam::Beam;
+use crate::index::hnsw::recent::Recent;
 use crate::progress::{CancelToken, Phase, Progress};
 
 use super::prune::{Pruner, prune};
@@ -79,6 +80,7 @@ struct Growing<'a> {
 #[derive(Default)]
 struct Scratch {
     beam: Beam,
+    recent: Recent,
     ids: Vec<u32>,
     distances: Vec<f32>,
     candidates: Vec<(f32, u32)>,
@@ -220,21 +222,17 @@ impl<'a> Growing<'a> {
 
     /// The nearest inserted points, found by a beam, as candidates.
     fn search(&self, point: u32, scratch: &mut Scratch) {
-        let Scratch { beam, ids, distances, candidates, .. } = scratch;
-        beam.begin(self.ef, self.ef);
+        let Scratch { beam, recent, ids, distances, candidates, .. } = scratch;
+        beam.begin(self.ef);
+        recent.begin(self.ef);
         self.starts(point, ids);
         self.meet(point, ids, distances, beam);
-        let mut open = [0; 2];
-        loop {
-            let n_open = beam.open(&mut open);
-            if n_open == 0 {
-                break;
-            }
+        while let Some(next) = beam.open() {
+            // Two at a time: their neighbours' vectors are read side by side.
             ids.clear();
-            for &next in &open[..n_open] {
-                ids.extend_from_slice(self.links_of(next));
-            }
-            ids.retain(|id| beam.is_new(*id));
+            ids.extend_from_slice(self.links_of(next));
+            ids.extend(beam.open().map(|next| self.links_of(next)).into_iter().flatten());
+            ids.retain(|id| recent.is_new(*id));
             self.meet(point, ids, distances, beam);
         }
         candidates.clear();
