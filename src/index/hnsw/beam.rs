@@ -1,21 +1,23 @@
 //! The beam: the best items met so far, in one sorted array.
 //!
 //! An entry is its distance's bits above its id, so that sorting by distance with ties by id is sorting integers, and
-//! an item met again is found beside itself: no set of visited items is needed.
+//! an item met again is found beside itself: no set of visited items is needed. [`super::recent`] turns most of those
+//! away before the array is searched.
 
 /// The largest id: one bit of an entry's lower half says whether it was expanded.
 pub(crate) const MAX_ID: u32 = u32::MAX >> 1;
-/// Entries moved or compared at a time: a whole number of these is allocated, the rest filled with [`FREE`].
+/// Entries moved at a time.
 const CHUNK: usize = 8;
+/// Up to so many chunks are moved by hand: a call of `memmove` takes longer than that.
+const MOST_CHUNKS: usize = 8;
 /// Larger than every entry.
 const FREE: u64 = u64::MAX;
-/// In a beam up to this wide an entry's place is found by comparing it with all of them, without a branch.
-const NARROW: usize = 64;
 
 /// The best items met so far.
 #[derive(Debug, Default)]
 pub(super) struct Beam {
-    /// `distance bits << 32 | id << 1 | expanded`, ascending; [`FREE`] from `len` on, a chunk more than the capacity.
+    /// `distance bits << 32 | id << 1 | expanded`, ascending; [`FREE`] from `len` on, a chunk and one
+    /// more than the capacity.
     entries: Vec<u64>,
     len: usize,
     capacity: usize,
@@ -39,7 +41,7 @@ impl Beam {
         self.capacity = capacity.max(1);
         self.len = self.len.min(self.capacity);
         self.entries.truncate(self.len);
-        self.entries.resize((self.capacity + 1).next_multiple_of(CHUNK) + CHUNK, FREE);
+        self.entries.resize(self.capacity + 1 + CHUNK, FREE);
         self.bound = f32::INFINITY;
         self.update_bound();
     }
@@ -56,38 +58,17 @@ impl Beam {
         self.capacity
     }
 
-    /// Whether an item that is met again is found quickly.
-    #[inline(always)]
-    pub fn is_narrow(&self) -> bool {
-        self.capacity <= NARROW
-    }
-
     /// Only what is below this distance would be kept.
     #[inline(always)]
     pub fn bound(&self) -> f32 {
         self.bound
     }
 
-    /// How many of the entries are smaller than `entry`.
-    #[inline(always)]
-    fn place_of(&self, entry: u64) -> usize {
-        if !self.is_narrow() {
-            return self.entries[..self.len].partition_point(|other| *other < entry);
-        }
-        let mut place = 0;
-        for chunk in self.entries.as_chunks::<CHUNK>().0 {
-            for other in chunk {
-                place += usize::from(*other < entry);
-            }
-        }
-        place
-    }
-
     /// Takes up an item below the bound unless it is already there. `distance` is at least 0, `id` at most [`MAX_ID`].
     #[inline(always)]
     pub fn insert(&mut self, distance: f32, id: u32) {
         let entry = u64::from(distance.to_bits()) << 32 | u64::from(id) << 1;
-        let place = self.place_of(entry);
+        let place = self.entries[..self.len].partition_point(|other| *other < entry);
         if place >= self.capacity || self.entries[place] >> 1 == entry >> 1 {
             return;
         }
@@ -99,12 +80,11 @@ impl Beam {
         self.update_bound();
     }
 
-    /// Moves all entries from `place` on up by one, a chunk at a time from the end: a call of `memmove` would take
-    /// longer than moving what a narrow beam has.
+    /// Moves all entries from `place` on up by one, from the end.
     #[inline(always)]
     fn make_room(&mut self, place: usize) {
         let n_chunks = (self.len - place).div_ceil(CHUNK);
-        if n_chunks > NARROW / CHUNK {
+        if n_chunks > MOST_CHUNKS {
             self.entries.copy_within(place..self.len, place + 1);
             return;
         }

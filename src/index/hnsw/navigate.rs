@@ -19,9 +19,9 @@ use super::recent::Recent;
 /// few more are expanded than one after another would; waiting for each would take far longer.
 const N_AHEAD: usize = 3;
 /// Entry points a search begins at: the best of the sampled ones.
-const N_STARTS: usize = 8;
+const N_STARTS: usize = 4;
 /// Groups of entry points that are looked into.
-const N_ENTERED: usize = 8;
+const N_ENTERED: usize = 4;
 
 /// What a search works with; a thread keeps it between searches.
 #[derive(Debug, Default)]
@@ -292,8 +292,7 @@ unsafe fn meet<L: Lanes>(scratch: &mut Scratch, ids: *const u8, distances: L) {
             let lane = near.trailing_zeros() as usize;
             near &= near - 1;
             let id = ids.cast::<u32>().add(lane).read_unaligned();
-            // A narrow beam finds an item that it has sooner than the table would tell.
-            if values[lane] < beam.bound() && id <= MAX_ID && (beam.is_narrow() || recent.is_new(id)) {
+            if values[lane] < beam.bound() && id <= MAX_ID && recent.is_new(id) {
                 beam.insert(values[lane], id);
             }
         }
