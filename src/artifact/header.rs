@@ -6,9 +6,9 @@ use std::path::Path;
 use super::error::ArtifactError;
 
 /// The format this version writes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// The oldest format this version reads.
-pub const OLDEST_FORMAT_VERSION: u32 = 2;
+pub const OLDEST_FORMAT_VERSION: u32 = 3;
 
 pub(super) const MAGIC: [u8; 8] = *b"NEARFLD\0";
 pub(super) const MAX_SECTIONS: usize = 16;

@@ -76,6 +76,9 @@ pub(crate) const CALIBRATED_K: usize = 10;
 const RESERVE: f64 = 0.3;
 /// A graph search has to pass by what a filter rejects; below this share it never pays.
 const LEAST_GRAPH_SHARE: f64 = 0.02;
+/// What a filter that lets a share of all items pass adds to a graph search's time, in times of the unfiltered one, is
+/// about this over the share: the search ends once enough accepted items are among the nearest.
+const FILTER_COST: f64 = 0.55;
 /// ef of the search that seeds a scan for up to [`CALIBRATED_K`] results.
 const SEED_EFFORT: usize = 16;
 /// A scan of fewer items needs no seed.
@@ -178,9 +181,18 @@ fn approximate(engine: EngineKind, situation: Situation<'_>, search: Search, rea
 /// How much more than the calibrated search a beam must hold: more results need a wider one, and so does a filter that
 /// rejects what is found.
 fn widening(situation: Situation<'_>) -> f64 {
-    let results = (situation.k as f64 / CALIBRATED_K as f64).max(1.0);
+    results(situation) * filtered_share(situation).map_or(1.0, |share| FILTER_WIDENING / share)
+}
+
+/// How many times the calibrated number of results is asked for, at least 1.
+fn results(situation: Situation<'_>) -> f64 {
+    (situation.k as f64 / CALIBRATED_K as f64).max(1.0)
+}
+
+/// The share of all items that a filter lets pass, at least one in a thousand, where it is not nearly all of them.
+fn filtered_share(situation: Situation<'_>) -> Option<f64> {
     let share = situation.n_accepted as f64 / situation.n_items.max(1) as f64;
-    if share > 0.9 { results } else { results * FILTER_WIDENING / share.max(1e-3) }
+    (share <= 0.9).then_some(share.max(1e-3))
 }
 
 fn scan_us(cost: &ExactCost, situation: Situation<'_>) -> f64 {
@@ -219,11 +231,12 @@ fn effort(buckets: &[CalibrationBucket], situation: Situation<'_>, fallback: usi
         bucket.points.iter().find(|point| point.recall >= needed).or(bucket.points.last())
     });
     let widen = widening(situation);
+    let cost = results(situation) * filtered_share(situation).map_or(1.0, |share| 1.0 + FILTER_COST / share);
     match point {
         Some(point) => Search {
             effort: (f64::from(point.effort) * widen).round() as usize,
             recall: point.recall,
-            us: point.mean_us * widen,
+            us: point.mean_us * cost,
         },
         None => Search { effort: (fallback as f64 * widen).round() as usize, recall: 0.0, us: f64::INFINITY },
     }

@@ -110,14 +110,10 @@ impl Beam {
         None
     }
 
-    /// The ids of the nearest items, into `out`; how many.
+    /// The ids of the nearest items up to the first that was not given out.
     #[inline(always)]
-    pub fn ids(&self, out: &mut [u32]) -> usize {
-        let n = self.len.min(out.len());
-        for place in 0..n {
-            out[place] = (self.entries[place] as u32) >> 1;
-        }
-        n
+    pub fn expanded(&self) -> impl ExactSizeIterator<Item = u32> {
+        self.entries[..self.first_open].iter().map(|entry| (*entry as u32) >> 1)
     }
 
     /// The items, nearest first.

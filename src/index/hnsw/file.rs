@@ -145,7 +145,12 @@ impl Graph {
         match &self.body {
             Body::Inline { layout, entries, centres, records } => {
                 let query = &CodedQuery::new(query, lows, steps);
-                navigate_inline(isa, Inline { layout: *layout, records, entries, centres, query }, effort, found)
+                navigate_inline(
+                    isa,
+                    Inline { layout: *layout, records, entries, centres, query },
+                    effort,
+                    found,
+                )
             }
             Body::Split { neighbours, codes } => {
                 let query = &CodedRowQuery::new(query, lows, steps);
@@ -193,7 +198,11 @@ impl Graph {
                     return Err(entries.damaged("entry points", "their codes", "others"));
                 }
                 if centres[..] != means[..] {
-                    return Err(centres.damaged("centres of entry points", "the means of their codes", "others"));
+                    return Err(centres.damaged(
+                        "centres of entry points",
+                        "the means of their codes",
+                        "others",
+                    ));
                 }
                 drop(codes);
                 self.check_reach(|item| layout.ids(record(item)))

@@ -56,7 +56,7 @@ pub const MAX_EF: usize = 8_192;
 /// many accepted items are among so many is up to chance.
 pub(crate) const FILTER_WIDENING: f64 = 1.5;
 /// Accepted items beyond the k-th that a filtered search expands at least.
-const LEAST_SPARE: usize = 2;
+const LEAST_SPARE: usize = 1;
 
 /// The graph engine of an open generation.
 #[derive(Debug)]

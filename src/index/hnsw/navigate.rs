@@ -68,8 +68,8 @@ pub(super) struct Split<'a> {
 trait Nodes {
     /// Panics unless all that is read lies inside the graph's memory.
     fn check(&self);
-    /// Takes up entry points, and says how many items were scored for it.
-    unsafe fn enter<L: Lanes>(&self, scratch: &mut Scratch) -> usize;
+    /// Takes up entry points, each of them once, and says how many items were scored for it.
+    unsafe fn enter<L: Lanes>(&self, beam: &mut Beam) -> usize;
     /// Asks for the memory that expanding an item reads first.
     unsafe fn ask_for<L: Lanes>(&self, item: u32);
     /// Takes up the neighbours of an item, and says how many were scored.
@@ -85,8 +85,8 @@ pub(super) struct Effort<'a> {
     pub enough: Option<Enough<'a>>,
 }
 
-/// What is expanded is nearest, so once so many accepted items have been expanded, the nearest accepted ones are known.
-/// How far one has to go for that depends on the filter, and no width fits all.
+/// A beam whose nearest items have all been expanded holds what a beam of only that width would have found. So a wide
+/// one can end as soon as enough of those are accepted: how many that takes depends on the filter, and no width fits all.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Enough<'a> {
     /// Positions that may be returned.
@@ -95,6 +95,22 @@ pub(super) struct Enough<'a> {
     pub n_accepted: usize,
     /// And so many in all.
     pub n_expanded: usize,
+}
+
+impl Enough<'_> {
+    #[inline(always)]
+    fn accepts(&self, item: u32) -> bool {
+        self.allowed.contains(ItemIdx(item))
+    }
+
+    /// Whether the beam may end, where `n_accepted` accepted items were expanded on the way.
+    #[inline(always)]
+    fn has(&self, n_accepted: usize, beam: &Beam) -> bool {
+        let expanded = beam.expanded();
+        n_accepted >= self.n_accepted
+            && expanded.len() >= self.n_expanded
+            && expanded.filter(|item| self.accepts(*item)).count() >= self.n_accepted
+    }
 }
 
 /// Positions a beam found, nearest first by their codes, go to `found`. Returns how many were scored.
@@ -158,20 +174,22 @@ unsafe fn run<L: Lanes, N: Nodes>(graph: N, effort: Effort<'_>, scratch: &mut Sc
     unsafe {
         let ef = effort.ef;
         scratch.beam.begin(N_STARTS.min(ef));
-        scratch.recent.begin(ef);
-        let mut n_scored = graph.enter::<L>(scratch);
+        let mut n_scored = graph.enter::<L>(&mut scratch.beam);
         scratch.beam.resize(ef);
+        scratch.recent.begin(ef);
         // A ring: the oldest is expanded next.
         let mut ahead = [0; N_AHEAD];
         let (mut oldest, mut n_ahead) = (0, 0);
-        let (mut n_accepted, mut n_expanded) = (0, 0);
+        let mut n_accepted = 0;
         loop {
             while n_ahead < N_AHEAD
+                && !effort.enough.is_some_and(|enough| enough.has(n_accepted, &scratch.beam))
                 && let Some(item) = scratch.beam.open()
             {
                 graph.ask_for::<L>(item);
                 ahead[(oldest + n_ahead) % N_AHEAD] = item;
                 n_ahead += 1;
+                n_accepted += usize::from(effort.enough.is_some_and(|enough| enough.accepts(item)));
             }
             if n_ahead == 0 {
                 return n_scored;
@@ -179,13 +197,6 @@ unsafe fn run<L: Lanes, N: Nodes>(graph: N, effort: Effort<'_>, scratch: &mut Sc
             let item = ahead[oldest];
             (oldest, n_ahead) = ((oldest + 1) % N_AHEAD, n_ahead - 1);
             n_scored += graph.expand::<L>(item, scratch);
-            if let Some(enough) = effort.enough {
-                n_accepted += usize::from(enough.allowed.contains(ItemIdx(item)));
-                n_expanded += 1;
-                if n_accepted >= enough.n_accepted && n_expanded >= enough.n_expanded {
-                    return n_scored;
-                }
-            }
         }
     }
 }
@@ -199,23 +210,25 @@ impl Nodes for Inline<'_> {
     }
 
     #[inline(always)]
-    unsafe fn enter<L: Lanes>(&self, scratch: &mut Scratch) -> usize {
+    unsafe fn enter<L: Lanes>(&self, beam: &mut Beam) -> usize {
         let group_bytes = self.layout.group_bytes;
         // SAFETY: the caller's promise, and `check`; a group that does not exist is skipped.
         unsafe {
-            let n_starts = scratch.beam.capacity();
-            scratch.beam.resize(N_ENTERED);
-            let mut n_scored = meet_groups::<L>(self.layout, self.query, self.centres, scratch);
-            let mut near = [u32::MAX; N_ENTERED];
-            let n_near = scratch.beam.ids(&mut near);
-            for &group in &near[..n_near] {
+            let n_starts = beam.capacity();
+            beam.resize(N_ENTERED);
+            let mut n_scored = meet_groups::<L>(self.layout, self.query, self.centres, beam, None);
+            let mut near = [0; N_ENTERED];
+            let mut n_near = 0;
+            while let Some(group) = beam.open() {
                 prefetch_bytes::<L>(self.entries, group as usize * group_bytes, group_bytes);
+                near[n_near] = group;
+                n_near += 1;
             }
-            scratch.beam.begin(n_starts);
+            beam.begin(n_starts);
             for &group in &near[..n_near] {
                 let at = group as usize * group_bytes;
                 if let Some(group) = self.entries.get(at..at + group_bytes) {
-                    n_scored += meet_groups::<L>(self.layout, self.query, group, scratch);
+                    n_scored += meet_groups::<L>(self.layout, self.query, group, beam, None);
                 }
             }
             n_scored
@@ -233,15 +246,16 @@ impl Nodes for Inline<'_> {
     unsafe fn expand<L: Lanes>(&self, item: u32, scratch: &mut Scratch) -> usize {
         let record_bytes = self.layout.record_bytes();
         let at = item as usize * record_bytes;
+        let Scratch { beam, recent } = scratch;
         match self.records.get(at..at + record_bytes) {
             // SAFETY: the caller's promise, and `check`.
-            Some(record) => unsafe { meet_groups::<L>(self.layout, self.query, record, scratch) },
+            Some(record) => unsafe { meet_groups::<L>(self.layout, self.query, record, beam, Some(recent)) },
             None => 0,
         }
     }
 }
 
-/// Takes up the items of some groups.
+/// Takes up the items of some groups; without `recent` none of them was met before.
 ///
 /// # Safety
 /// `L`'s instruction set is there, and the query's dimensions are inside a group.
@@ -250,7 +264,8 @@ unsafe fn meet_groups<L: Lanes>(
     layout: RecordLayout,
     query: &CodedQuery,
     groups: &[u8],
-    scratch: &mut Scratch,
+    beam: &mut Beam,
+    mut recent: Option<&mut Recent>,
 ) -> usize {
     let n_groups = groups.len() / layout.group_bytes;
     let mut group = 0;
@@ -260,14 +275,14 @@ unsafe fn meet_groups<L: Lanes>(
         while group + 2 <= n_groups {
             let ids = [first.add(group * layout.group_bytes), first.add((group + 1) * layout.group_bytes)];
             let distances = coded_distances::<L, 2>(query, [ids[0].add(ID_BYTES), ids[1].add(ID_BYTES)]);
-            meet::<L>(scratch, ids[0], distances[0]);
-            meet::<L>(scratch, ids[1], distances[1]);
+            meet::<L>(beam, recent.as_deref_mut(), ids[0], distances[0]);
+            meet::<L>(beam, recent.as_deref_mut(), ids[1], distances[1]);
             group += 2;
         }
         if group < n_groups {
             let ids = first.add(group * layout.group_bytes);
             let [distances] = coded_distances::<L, 1>(query, [ids.add(ID_BYTES)]);
-            meet::<L>(scratch, ids, distances);
+            meet::<L>(beam, recent, ids, distances);
         }
     }
     n_groups * LANES
@@ -278,10 +293,9 @@ unsafe fn meet_groups<L: Lanes>(
 /// # Safety
 /// `L`'s instruction set is there, and [`LANES`] ids behind `ids`.
 #[inline(always)]
-unsafe fn meet<L: Lanes>(scratch: &mut Scratch, ids: *const u8, distances: L) {
+unsafe fn meet<L: Lanes>(beam: &mut Beam, mut recent: Option<&mut Recent>, ids: *const u8, distances: L) {
     // SAFETY: the caller promises the ids and the instruction set.
     unsafe {
-        let Scratch { beam, recent } = scratch;
         let mut near = !distances.ge(L::splat(beam.bound()));
         if near == 0 {
             return;
@@ -292,7 +306,8 @@ unsafe fn meet<L: Lanes>(scratch: &mut Scratch, ids: *const u8, distances: L) {
             let lane = near.trailing_zeros() as usize;
             near &= near - 1;
             let id = ids.cast::<u32>().add(lane).read_unaligned();
-            if values[lane] < beam.bound() && id <= MAX_ID && recent.is_new(id) {
+            let is_near = values[lane] < beam.bound() && id <= MAX_ID;
+            if is_near && recent.as_deref_mut().is_none_or(|recent| recent.is_new(id)) {
                 beam.insert(values[lane], id);
             }
         }
@@ -307,9 +322,9 @@ impl Nodes for Split<'_> {
     }
 
     #[inline(always)]
-    unsafe fn enter<L: Lanes>(&self, scratch: &mut Scratch) -> usize {
+    unsafe fn enter<L: Lanes>(&self, beam: &mut Beam) -> usize {
         // SAFETY: the caller's promise.
-        unsafe { self.meet::<L>(self.entries, &mut scratch.beam) };
+        unsafe { self.meet::<L>(self.entries, beam) };
         self.entries.len()
     }
 
