@@ -79,6 +79,8 @@ const LEAST_GRAPH_SHARE: f64 = 0.02;
 /// What a filter that lets a share of all items pass adds to a graph search's time, in times of the unfiltered one, is
 /// about this over the share: the search ends once enough accepted items are among the nearest.
 const FILTER_COST: f64 = 0.55;
+/// An exact answer is taken where it costs no more than so many microseconds above an approximate one.
+const EXACT_IS_WORTH_US: f64 = 4.0;
 /// ef of the search that seeds a scan for up to [`CALIBRATED_K`] results.
 const SEED_EFFORT: usize = 16;
 /// A scan of fewer items needs no seed.
@@ -140,7 +142,7 @@ fn choose(situation: Situation<'_>) -> Plan {
         return scan(situation, reason);
     }
     let scan_us = scan_us(&situation.calibration.exact, situation);
-    if scan_us <= search.us {
+    if scan_us <= search.us + EXACT_IS_WORTH_US {
         let reason = format!("scanning takes about {scan_us:.0} us, the graph about {:.0} us", search.us);
         return scan(situation, reason);
     }
