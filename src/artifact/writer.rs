@@ -96,3 +96,30 @@ impl SectionWriter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FileEntry, SectionFile};
+    use super::*;
+
+    #[test]
+    fn files_around_whole_chunks_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let at_end = CHUNK_BYTES - HEAD_BYTES;
+        for n in [0, 1, at_end - 1, at_end, at_end + 1, at_end + CHUNK_BYTES, at_end + 2 * CHUNK_BYTES + 3] {
+            let path = directory.path().join(n.to_string());
+            let bytes: Vec<u8> = (0..n).map(|place| (place % 251) as u8).collect();
+            let mut writer = SectionWriter::create(&path, FileKind::Graph).unwrap();
+            writer.section::<u8>(1).unwrap();
+            let (first, second) = bytes.split_at(n / 3);
+            writer.write(first).unwrap();
+            writer.write(second).unwrap();
+            writer.section::<u32>(2).unwrap();
+            writer.write(&[7_u32, 8]).unwrap();
+            writer.finish().unwrap();
+            let file = SectionFile::open(&path, FileKind::Graph, &FileEntry::of(&path).unwrap()).unwrap();
+            assert_eq!(file.section_of::<u8>(1, "bytes", n).unwrap()[..], bytes[..]);
+            assert_eq!(file.section_of::<u32>(2, "numbers", 2).unwrap()[..], [7, 8]);
+        }
+    }
+}

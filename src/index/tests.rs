@@ -131,6 +131,20 @@ fn clustered(n_items: usize, dim: usize, seed: u64) -> (Vec<Vec<f32>>, Schema) {
 }
 
 fn graph_of(fixture: &Fixture, schema: &Schema, builder: &dyn GraphBuilder, layout: LayoutKind) -> Hnsw {
+    let path = graph_file(fixture, schema, builder, layout);
+    let (n_items, dim) = (fixture.vectors.len(), fixture.vectors.dim());
+    let graph = Hnsw::open(&path, &FileEntry::of(&path).unwrap(), n_items, dim).unwrap();
+    graph.verify(&fixture.vectors).unwrap();
+    graph
+}
+
+/// A new file: a mapped one is never written again.
+fn graph_file(
+    fixture: &Fixture,
+    schema: &Schema,
+    builder: &dyn GraphBuilder,
+    layout: LayoutKind,
+) -> std::path::PathBuf {
     let metric = BuildMetric::of_build_weights(schema);
     let (rows, n_items, dim) = (fixture.vectors.rows(), fixture.vectors.len(), fixture.vectors.dim());
     let points = metric.points(rows);
@@ -139,13 +153,9 @@ fn graph_of(fixture: &Fixture, schema: &Schema, builder: &dyn GraphBuilder, layo
     let mut neighbours = built.unwrap();
     let mut entries = sample_entries(n_items, dim, layout);
     repair(&mut neighbours, &mut entries);
-    // A mapped file is never written again.
     let directory = tempfile::tempdir_in(fixture.directory.path()).unwrap().keep();
     write_graph(&directory, &neighbours, &entries, rows, dim, layout).unwrap();
-    let path = directory.join(hnsw::GRAPH_FILE);
-    let graph = Hnsw::open(&path, &FileEntry::of(&path).unwrap(), n_items, dim).unwrap();
-    graph.verify(&fixture.vectors).unwrap();
-    graph
+    directory.join(hnsw::GRAPH_FILE)
 }
 
 const PARAMETERS: GraphParameters = GraphParameters { m: 12, ef_construction: 80, seed: 1 };
@@ -208,6 +218,77 @@ fn approximate_engines_find_most_and_lie_about_nothing() {
         }
         let recall = n_found as f64 / n_true as f64;
         assert!(recall >= *floor, "engine {number}, {}, reaches recall {recall}", engine.kind());
+    }
+}
+
+/// How many of the true best ten of 100 random queries are found.
+fn found_by(graph: &Hnsw, fixture: &Fixture, items: &[Vec<f32>], allowed: Option<&Allowed>) -> usize {
+    let mut rng = StdRng::seed_from_u64(11);
+    let dim = items[0].len();
+    let found = (0..100).map(|_| {
+        let vector: Vec<f32> = (0..dim).map(|_| 2.0 * rng.random::<f32>() - 1.0).collect();
+        let query = Query::new(&vector, &vec![1.0; dim], 0.5);
+        let request = SearchRequest { query: &query, k: 10, allowed, excluded: &[], effort: 16, known: &[] };
+        let truth = brute_force(items, &request);
+        let found = bits(&graph.search(&fixture.vectors, &request).unwrap());
+        found.iter().filter(|hit| truth.contains(hit)).count()
+    });
+    found.sum()
+}
+
+#[test]
+fn a_filter_that_accepts_nearly_everything_costs_no_recall() {
+    let (items, schema) = clustered(20_000, 8, 5);
+    let fixture = fixture(&items);
+    let graph = graph_of(&fixture, &schema, &Batched, LayoutKind::Inline);
+    let most = Allowed::new(ItemSet::from_fn(items.len(), |item| item % 20 != 0), &fixture.vectors);
+    let without = found_by(&graph, &fixture, &items, None);
+    let with = found_by(&graph, &fixture, &items, Some(&most));
+    assert!(with + 5 >= without, "{with} of 1000 with the filter, {without} without");
+}
+
+#[test]
+fn a_graph_of_garbage_is_searched_without_a_panic() {
+    let (items, schema) = clustered(3_000, 6, 9);
+    let fixture = fixture(&items);
+    for layout in [LayoutKind::Inline, LayoutKind::Split] {
+        let path = graph_file(&fixture, &schema, &Batched, layout);
+        let whole = std::fs::read(&path).unwrap();
+        let mut rng = StdRng::seed_from_u64(2);
+        let mut n_searched = 0;
+        for number in 0..60 {
+            // The head's checksum says nothing of the sections behind it, which any disk may damage.
+            let mut bytes = whole.clone();
+            let from = rng.random_range(700..bytes.len() - 5_000);
+            let n = if number % 2 == 0 { bytes.len() } else { 5_000 };
+            for byte in bytes.iter_mut().skip(from).take(n) {
+                *byte = [rng.random(), 0, 0x7F, 0xFF][number % 4];
+            }
+            let damaged = path.with_extension(format!("{number}"));
+            std::fs::write(&damaged, bytes).unwrap();
+            let entry = FileEntry::of(&damaged).unwrap();
+            let Ok(graph) = Hnsw::open(&damaged, &entry, items.len(), 6) else { continue };
+            n_searched += 1;
+            for isa in Isa::available() {
+                let query = Query::new(&items[7], &[1.0; 6], 0.5);
+                let request = SearchRequest {
+                    query: &query,
+                    k: 10,
+                    allowed: None,
+                    excluded: &[],
+                    effort: 50,
+                    known: &[],
+                };
+                let graph = Hnsw::open(&damaged, &entry, items.len(), 6).unwrap().with_isa(isa);
+                for hit in graph.search(&fixture.vectors, &request).unwrap().hits {
+                    assert_eq!(hit.score, canonical(&query, &items[hit.item.as_usize()]), "scores stay true");
+                }
+            }
+            // Zeros are links to item 0, ones are none: only the file's checksum tells that from a poor graph.
+            let is_found = graph.verify(&fixture.vectors).is_err();
+            assert!(is_found || number % 2 == 1, "{layout:?}: from byte {from} on");
+        }
+        assert!(n_searched > 20, "{n_searched}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::artifact::{Calibration, CalibrationBucket, ExactCost};
 use crate::feature::Schema;
-use crate::index::hnsw::{FILTER_WIDENING, MIN_EF};
+use crate::index::hnsw::{FILTER_WIDENING, MAX_EF, MIN_EF, MOST_WIDENED_SHARE};
 use crate::index::{EngineKind, Exact};
 
 use super::error::QueryError;
@@ -10,7 +10,7 @@ use super::error::QueryError;
 /// The engine a request names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// Whichever meets the recall at the least cost.
+    /// Whichever meets the recall at the least cost; the exact one where it costs hardly more.
     Auto,
     /// This one.
     Fixed(EngineKind),
@@ -77,7 +77,8 @@ const RESERVE: f64 = 0.3;
 /// A graph search has to pass by what a filter rejects; below this share it never pays.
 const LEAST_GRAPH_SHARE: f64 = 0.02;
 /// What a filter that lets a share of all items pass adds to a graph search's time, in times of the unfiltered one, is
-/// about this over the share: the search ends once enough accepted items are among the nearest.
+/// about this over the share: the search ends once enough accepted items are among the nearest. Fitted to random filters
+/// of 50 % to 1 % over a million tracks (docs/benchmarks.md).
 const FILTER_COST: f64 = 0.55;
 /// An exact answer is taken where it costs no more than so many microseconds above an approximate one.
 const EXACT_IS_WORTH_US: f64 = 4.0;
@@ -95,7 +96,8 @@ pub(super) fn plan(choice: EngineChoice, situation: Situation<'_>) -> Plan {
             approximate(EngineKind::Hnsw, situation, search, "asked for".into())
         }
         EngineChoice::Fixed(EngineKind::Forest) => {
-            let search = effort(&situation.calibration.forest, situation, situation.k * 50);
+            let cost = widening(situation);
+            let search = effort(&situation.calibration.forest, situation, situation.k * 50, cost);
             approximate(EngineKind::Forest, situation, search, "asked for".into())
         }
         EngineChoice::Auto => choose(situation),
@@ -141,9 +143,14 @@ fn choose(situation: Situation<'_>) -> Plan {
         );
         return scan(situation, reason);
     }
+    if search.effort > MAX_EF {
+        let reason = format!("the graph would need a beam of {}, {MAX_EF} is the widest", search.effort);
+        return scan(situation, reason);
+    }
     let scan_us = scan_us(&situation.calibration.exact, situation);
     if scan_us <= search.us + EXACT_IS_WORTH_US {
-        let reason = format!("scanning takes about {scan_us:.0} us, the graph about {:.0} us", search.us);
+        let reason =
+            format!("scanning takes about {scan_us:.0} us and is exact, the graph about {:.0} us", search.us);
         return scan(situation, reason);
     }
     let reason = format!(
@@ -194,7 +201,7 @@ fn results(situation: Situation<'_>) -> f64 {
 /// The share of all items that a filter lets pass, at least one in a thousand, where it is not nearly all of them.
 fn filtered_share(situation: Situation<'_>) -> Option<f64> {
     let share = situation.n_accepted as f64 / situation.n_items.max(1) as f64;
-    (share <= 0.9).then_some(share.max(1e-3))
+    (share <= MOST_WIDENED_SHARE).then_some(share.max(1e-3))
 }
 
 fn scan_us(cost: &ExactCost, situation: Situation<'_>) -> f64 {
@@ -222,18 +229,19 @@ fn interpolate(points: &[(f64, f64)], x: f64) -> f64 {
 }
 
 fn graph_search(situation: Situation<'_>) -> Search {
-    effort(&situation.calibration.graph, situation, 4 * MIN_EF)
+    let cost = results(situation) * filtered_share(situation).map_or(1.0, |share| 1.0 + FILTER_COST / share);
+    effort(&situation.calibration.graph, situation, 4 * MIN_EF, cost)
 }
 
 /// The least effort that meets the recall under such weights, or the most there is; `fallback` without calibration.
-fn effort(buckets: &[CalibrationBucket], situation: Situation<'_>, fallback: usize) -> Search {
+/// It takes `cost` times as long as when it was calibrated.
+fn effort(buckets: &[CalibrationBucket], situation: Situation<'_>, fallback: usize, cost: f64) -> Search {
     let bucket = buckets.iter().find(|bucket| situation.distance <= bucket.max_distance).or(buckets.last());
     let needed = situation.recall + (1.0 - situation.recall) * RESERVE;
     let point = bucket.and_then(|bucket| {
         bucket.points.iter().find(|point| point.recall >= needed).or(bucket.points.last())
     });
     let widen = widening(situation);
-    let cost = results(situation) * filtered_share(situation).map_or(1.0, |share| 1.0 + FILTER_COST / share);
     match point {
         Some(point) => Search {
             effort: (f64::from(point.effort) * widen).round() as usize,
@@ -325,6 +333,15 @@ mod tests {
         check(Situation { n_items: 500, n_accepted: 499, ..near }, EngineKind::Exact, 0, "scanning takes");
         check(Situation { k: 200, ..near }, EngineKind::Exact, 0, "scanning takes");
         check(Situation { has_graph: false, ..near }, EngineKind::Exact, 0, "no graph");
+        let wide = Situation { n_items: 50_000_000, n_accepted: 50_000_000, k: 2_000, ..near };
+        check(wide, EngineKind::Exact, 0, "a beam of 12800");
+        // The graph takes 30 us.
+        let scan = |us| {
+            let mut calibration = near.calibration.clone();
+            calibration.exact.by_dims = vec![DimsCost { dims: 9, median_us: us }];
+            plan(EngineChoice::Auto, Situation { calibration: &calibration, ..near }).engine
+        };
+        assert_eq!((scan(33.0), scan(35.0)), (EngineKind::Exact, EngineKind::Hnsw));
     }
 
     #[test]
@@ -333,6 +350,12 @@ mod tests {
         let near = situation(&calibration);
         let half = plan(EngineChoice::Auto, Situation { n_accepted: 125_000, recall: 0.95, ..near });
         assert_eq!((half.engine, half.effort), (EngineKind::Hnsw, 48), "{}", half.reason);
+        // 30 us, and 2.1 times that; the scan takes 1.6 of its 60 us.
+        let half = plan(EngineChoice::Auto, Situation { n_accepted: 125_000, ..near });
+        assert_eq!((half.engine, half.effort), (EngineKind::Hnsw, 192), "{}", half.reason);
+        assert!((half.estimated_us - 63.0).abs() < 1e-9, "{}", half.estimated_us);
+        let nearly_all = plan(EngineChoice::Auto, Situation { n_accepted: 230_000, ..near });
+        assert_eq!((nearly_all.effort, nearly_all.estimated_us), (64, 30.0));
         let tenth = plan(EngineChoice::Auto, Situation { n_accepted: 25_000, ..near });
         assert_eq!(tenth.engine, EngineKind::Exact, "{}", tenth.reason);
         assert!(tenth.seed_effort > SEED_EFFORT, "its threshold comes from a wider beam, too");

@@ -21,7 +21,7 @@ pub(super) struct Beam {
     entries: Vec<u64>,
     len: usize,
     capacity: usize,
-    /// No entry before this one is unexpanded.
+    /// The first entry that is not expanded.
     first_open: usize,
     /// The distance of the last entry of a full beam.
     bound: f32,
@@ -40,6 +40,7 @@ impl Beam {
     pub fn resize(&mut self, capacity: usize) {
         self.capacity = capacity.max(1);
         self.len = self.len.min(self.capacity);
+        self.first_open = self.first_open.min(self.len);
         self.entries.truncate(self.len);
         self.entries.resize(self.capacity + 1 + CHUNK, FREE);
         self.bound = f32::INFINITY;
@@ -51,11 +52,6 @@ impl Beam {
         if self.len == self.capacity {
             self.bound = f32::from_bits((self.entries[self.len - 1] >> 32) as u32);
         }
-    }
-
-    /// How many items are kept.
-    pub fn capacity(&self) -> usize {
-        self.capacity
     }
 
     /// Only what is below this distance would be kept.
@@ -99,15 +95,14 @@ impl Beam {
     /// The nearest item that was not given out before.
     #[inline(always)]
     pub fn open(&mut self) -> Option<u32> {
-        for (place, entry) in self.entries[..self.len].iter_mut().enumerate().skip(self.first_open) {
-            if *entry & 1 == 0 {
-                *entry |= 1;
-                self.first_open = place + 1;
-                return Some((*entry as u32) >> 1);
-            }
+        let entry = self.entries[..self.len].get_mut(self.first_open)?;
+        let item = (*entry as u32) >> 1;
+        *entry |= 1;
+        // FREE has the bit of the expanded too.
+        while self.first_open < self.len && self.entries[self.first_open] & 1 == 1 {
+            self.first_open += 1;
         }
-        self.first_open = self.len;
-        None
+        Some(item)
     }
 
     /// The ids of the nearest items up to the first that was not given out.
@@ -120,5 +115,72 @@ impl Beam {
     pub fn items(&self) -> impl ExactSizeIterator<Item = (f32, u32)> {
         let entries = self.entries[..self.len].iter();
         entries.map(|entry| (f32::from_bits((entry >> 32) as u32), (*entry as u32) >> 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same by a sorted list of (distance, id, expanded).
+    #[derive(Default)]
+    struct Model {
+        capacity: usize,
+        entries: Vec<(u32, u32, bool)>,
+    }
+
+    impl Model {
+        fn insert(&mut self, distance: u32, id: u32) {
+            if !self.entries.iter().any(|known| (known.0, known.1) == (distance, id)) {
+                self.entries.push((distance, id, false));
+                self.entries.sort_unstable();
+                self.entries.truncate(self.capacity);
+            }
+        }
+
+        fn open(&mut self) -> Option<u32> {
+            let entry = self.entries.iter_mut().find(|entry| !entry.2)?;
+            entry.2 = true;
+            Some(entry.1)
+        }
+
+        fn expanded(&self) -> Vec<u32> {
+            self.entries.iter().take_while(|entry| entry.2).map(|entry| entry.1).collect()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn a_beam_is_a_sorted_list(
+            capacity in prop_oneof![Just(1_usize), Just(4), 62..67_usize, 126..132_usize],
+            wider in 0..80_usize,
+            steps in prop::collection::vec((0..40_u32, 0..9_u32, 0..4_u8), 0..400),
+            widened_at in 0..400_usize,
+        ) {
+            let (mut beam, mut model) = (Beam::default(), Model { capacity, ..Model::default() });
+            beam.begin(capacity);
+            for (number, (distance, id, kind)) in steps.into_iter().enumerate() {
+                if number == widened_at {
+                    beam.resize(capacity + wider);
+                    model.capacity = capacity + wider;
+                }
+                if kind == 0 {
+                    prop_assert_eq!(beam.open(), model.open());
+                } else if (distance as f32) < beam.bound() {
+                    beam.insert(distance as f32, id);
+                    model.insert(distance, id);
+                }
+                let items: Vec<_> = beam.items().map(|(distance, id)| (distance as u32, id)).collect();
+                let expected: Vec<_> = model.entries.iter().map(|entry| (entry.0, entry.1)).collect();
+                prop_assert_eq!(items, expected);
+                prop_assert_eq!(beam.expanded().collect::<Vec<_>>(), model.expanded());
+                let full = model.entries.len() == model.capacity;
+                let bound = model.entries.last().filter(|_| full).map_or(f32::INFINITY, |last| last.0 as f32);
+                prop_assert_eq!(beam.bound(), bound);
+            }
+        }
     }
 }

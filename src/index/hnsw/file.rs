@@ -171,6 +171,9 @@ impl Graph {
     /// Checks that every neighbour exists, that all codes are those of `rows`, and that every item can be reached from
     /// the entry points.
     pub fn verify(&self, rows: &[f32], dim: usize) -> Result<(), ArtifactError> {
+        if !self.entries.is_sorted_by(|a, b| a < b) {
+            return Err(self.entries.damaged("entry points", "ascending positions", "others"));
+        }
         let code = Code::fit(rows, dim);
         if code != self.code {
             return Err(self.entries.damaged("code", "what the vectors give", "another one"));

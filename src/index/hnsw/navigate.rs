@@ -15,10 +15,11 @@ use super::beam::{Beam, MAX_ID};
 use super::layout::{ID_BYTES, RecordLayout};
 use super::recent::Recent;
 
-/// Items whose memory is on its way while another is expanded. They were the nearest when they were asked for, so a
-/// few more are expanded than one after another would; waiting for each would take far longer.
+/// Items that were chosen to be expanded: while one is, the memory of the others is on its way. They were the nearest
+/// when they were chosen, so a few more are expanded than one after another would; waiting for each would take far
+/// longer.
 const N_AHEAD: usize = 3;
-/// Entry points a search begins at: the best of the sampled ones.
+/// Entry points a search begins at: the best of those that are looked at.
 const N_STARTS: usize = 4;
 /// Groups of entry points that are looked into.
 const N_ENTERED: usize = 4;
@@ -68,8 +69,8 @@ pub(super) struct Split<'a> {
 trait Nodes {
     /// Panics unless all that is read lies inside the graph's memory.
     fn check(&self);
-    /// Takes up entry points, each of them once, and says how many items were scored for it.
-    unsafe fn enter<L: Lanes>(&self, beam: &mut Beam) -> usize;
+    /// Begins a beam with the best `n_starts` entry points, and says how many items and centres were scored for it.
+    unsafe fn enter<L: Lanes>(&self, n_starts: usize, beam: &mut Beam) -> usize;
     /// Asks for the memory that expanding an item reads first.
     unsafe fn ask_for<L: Lanes>(&self, item: u32);
     /// Takes up the neighbours of an item, and says how many were scored.
@@ -173,8 +174,7 @@ unsafe fn run<L: Lanes, N: Nodes>(graph: N, effort: Effort<'_>, scratch: &mut Sc
     // SAFETY: the caller promises the instruction set.
     unsafe {
         let ef = effort.ef;
-        scratch.beam.begin(N_STARTS.min(ef));
-        let mut n_scored = graph.enter::<L>(&mut scratch.beam);
+        let mut n_scored = graph.enter::<L>(N_STARTS.min(ef), &mut scratch.beam);
         scratch.beam.resize(ef);
         scratch.recent.begin(ef);
         // A ring: the oldest is expanded next.
@@ -210,12 +210,11 @@ impl Nodes for Inline<'_> {
     }
 
     #[inline(always)]
-    unsafe fn enter<L: Lanes>(&self, beam: &mut Beam) -> usize {
+    unsafe fn enter<L: Lanes>(&self, n_starts: usize, beam: &mut Beam) -> usize {
         let group_bytes = self.layout.group_bytes;
         // SAFETY: the caller's promise, and `check`; a group that does not exist is skipped.
         unsafe {
-            let n_starts = beam.capacity();
-            beam.resize(N_ENTERED);
+            beam.begin(N_ENTERED);
             let mut n_scored = meet_groups::<L>(self.layout, self.query, self.centres, beam, None);
             let mut near = [0; N_ENTERED];
             let mut n_near = 0;
@@ -322,7 +321,8 @@ impl Nodes for Split<'_> {
     }
 
     #[inline(always)]
-    unsafe fn enter<L: Lanes>(&self, beam: &mut Beam) -> usize {
+    unsafe fn enter<L: Lanes>(&self, n_starts: usize, beam: &mut Beam) -> usize {
+        beam.begin(n_starts);
         // SAFETY: the caller's promise.
         unsafe { self.meet::<L>(self.entries, beam) };
         self.entries.len()

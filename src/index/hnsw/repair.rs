@@ -1,4 +1,4 @@
-//! Makes every item reachable: construction can leave some that no path leads to.
+//! Makes every item reachable by links: construction can leave some that no path leads to.
 
 use super::build::Neighbours;
 
@@ -13,8 +13,9 @@ pub struct RepairReport {
     pub n_entries: usize,
 }
 
-/// Links every item that cannot be reached from `entries` to one that can, in the order of items. Where no link can be
-/// added without cutting off another item, the item becomes an entry point itself. Entry points stay ascending.
+/// Links every item that cannot be reached from one of `entries` alone to one that can, in the order of items: a search
+/// looks at a part of the entry points only, so being one is not enough. Where no link can be added without cutting off
+/// another item, the item becomes an entry point. Entry points, of which there is at least one, stay ascending.
 pub(crate) fn repair(neighbours: &mut Neighbours, entries: &mut Vec<u32>) -> RepairReport {
     let n_items = neighbours.n_items();
     let mut reached = vec![false; n_items];
@@ -22,7 +23,8 @@ pub(crate) fn repair(neighbours: &mut Neighbours, entries: &mut Vec<u32>) -> Rep
     for id in neighbours.ids.iter().filter(|id| **id != Neighbours::NONE) {
         in_degree[*id as usize] += 1;
     }
-    visit(|item| neighbours.ids(item), &mut reached, entries.iter().copied());
+    let mut roots: Vec<u32> = entries.get(entries.len() / 2).copied().into_iter().collect();
+    visit(|item| neighbours.ids(item), &mut reached, roots.iter().copied());
     let mut report = RepairReport::default();
     for item in 0..n_items {
         if reached[item] {
@@ -32,22 +34,24 @@ pub(crate) fn repair(neighbours: &mut Neighbours, entries: &mut Vec<u32>) -> Rep
         if link(neighbours, &reached, &mut in_degree, item as u32) {
             report.n_links += 1;
         } else {
-            entries.push(item as u32);
-            report.n_entries += 1;
+            roots.push(item as u32);
         }
         visit(|item| neighbours.ids(item), &mut reached, std::iter::once(item as u32));
     }
     // A redirected link may have been the only path to somewhere: whatever is cut off now becomes an entry.
     reached.fill(false);
-    visit(|item| neighbours.ids(item), &mut reached, entries.iter().copied());
+    visit(|item| neighbours.ids(item), &mut reached, roots.iter().copied());
     for item in 0..n_items {
         if !reached[item] {
-            entries.push(item as u32);
-            report.n_entries += 1;
+            roots.push(item as u32);
             visit(|item| neighbours.ids(item), &mut reached, std::iter::once(item as u32));
         }
     }
+    let n_entries = entries.len();
+    entries.extend(roots);
     entries.sort_unstable();
+    entries.dedup();
+    report.n_entries = entries.len() - n_entries;
     report
 }
 
@@ -95,6 +99,16 @@ mod tests {
     use super::*;
 
     const NONE: u32 = Neighbours::NONE;
+
+    #[test]
+    fn an_entry_point_that_nothing_leads_to_is_linked() {
+        // Nothing leads to 2, which would not be found from 0 or 1.
+        let mut neighbours = Neighbours { width: 2, ids: vec![1, NONE, 0, NONE, 0, 1] };
+        let mut entries = vec![0, 1, 2];
+        let report = repair(&mut neighbours, &mut entries);
+        assert_eq!(report, RepairReport { n_unreachable: 1, n_links: 1, n_entries: 0 });
+        assert_eq!((neighbours.of(0), &entries[..]), (&[1, 2][..], &[0, 1, 2][..]));
+    }
 
     #[test]
     fn cut_off_items_are_linked_or_become_entries() {
