@@ -10,8 +10,7 @@ use super::error::ArtifactError;
 use super::header::{ALIGNMENT, Entry, FileKind, HEAD_BYTES, Head, MAX_SECTIONS};
 
 /// Bytes written at a time, at multiples of as many: a huge page. Linux file systems with large folios then keep the
-/// file in huge pages of the page cache and map it by them, and a graph that is read here and there is searched a tenth
-/// faster (docs/benchmarks.md).
+/// file in huge pages of the page cache and map it by them, which a graph that is read here and there gains by.
 const CHUNK_BYTES: usize = 2 << 20;
 
 /// Writes one file of sections.
