@@ -2,7 +2,7 @@
 
 use crate::artifact::{Calibration, CalibrationBucket, ExactCost};
 use crate::feature::Schema;
-use crate::index::hnsw::{FILTER_WIDENING, MAX_EF, MIN_EF, MOST_WIDENED_SHARE};
+use crate::index::hnsw::{MAX_EF, MIN_EF, MOST_WIDENED_SHARE, filter_widening};
 use crate::index::{EngineKind, Exact};
 
 use super::error::QueryError;
@@ -190,7 +190,7 @@ fn approximate(engine: EngineKind, situation: Situation<'_>, search: Search, rea
 /// How much more than the calibrated search a beam must hold: more results need a wider one, and so does a filter that
 /// rejects what is found.
 fn widening(situation: Situation<'_>) -> f64 {
-    results(situation) * filtered_share(situation).map_or(1.0, |share| FILTER_WIDENING / share)
+    results(situation) * filter_widening(accepted_share(situation))
 }
 
 /// How many times the calibrated number of results is asked for, at least 1.
@@ -198,10 +198,9 @@ fn results(situation: Situation<'_>) -> f64 {
     (situation.k as f64 / CALIBRATED_K as f64).max(1.0)
 }
 
-/// The share of all items that a filter lets pass, at least one in a thousand, where it is not nearly all of them.
-fn filtered_share(situation: Situation<'_>) -> Option<f64> {
-    let share = situation.n_accepted as f64 / situation.n_items.max(1) as f64;
-    (share <= MOST_WIDENED_SHARE).then_some(share.max(1e-3))
+/// The share of all items that may be returned; less than one in a thousand counts as that.
+fn accepted_share(situation: Situation<'_>) -> f64 {
+    (situation.n_accepted as f64 / situation.n_items.max(1) as f64).max(1e-3)
 }
 
 fn scan_us(cost: &ExactCost, situation: Situation<'_>) -> f64 {
@@ -229,7 +228,9 @@ fn interpolate(points: &[(f64, f64)], x: f64) -> f64 {
 }
 
 fn graph_search(situation: Situation<'_>) -> Search {
-    let cost = results(situation) * filtered_share(situation).map_or(1.0, |share| 1.0 + FILTER_COST / share);
+    let share = accepted_share(situation);
+    let filter_cost = if share > MOST_WIDENED_SHARE { 0.0 } else { FILTER_COST / share };
+    let cost = results(situation) * (1.0 + filter_cost);
     effort(&situation.calibration.graph, situation, 4 * MIN_EF, cost)
 }
 

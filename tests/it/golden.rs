@@ -44,7 +44,7 @@ fn a_generation_of_every_supported_version_opens_verifies_and_answers() {
 
 /// Reads a file the way docs/format.md describes it, without the library: its kind and its sections
 /// (id, element bytes, offset, elements).
-fn by_the_document(bytes: &[u8]) -> (u32, Vec<(u32, u32, u64, u64)>) {
+pub fn by_the_document(bytes: &[u8]) -> (u32, Vec<(u32, u32, u64, u64)>) {
     let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
     let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
     assert_eq!(&bytes[..8], b"NEARFLD\0");

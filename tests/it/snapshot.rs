@@ -10,6 +10,7 @@ use nearfield::progress::CancelToken;
 use nearfield::snapshot::Snapshot;
 
 use crate::fixture::{MemoryStore, build_in, build_with, copy, options, shared};
+use crate::golden::by_the_document;
 
 fn generation(indexes: &Path) -> PathBuf {
     SnapshotDir::new(indexes, "main").unwrap().resolve(None).unwrap()
@@ -74,14 +75,13 @@ fn every_file_cut_anywhere_is_refused_when_opened() {
     open(indexes.path()).unwrap().verify(|_| {}).unwrap();
 }
 
-/// Where the sections of a file begin that have anything in them (docs/format.md).
+/// Where the sections of a file begin that have anything in them.
 fn sections(name: &str, file: &[u8]) -> Vec<usize> {
     if !name.ends_with(".nf") {
         return Vec::new();
     }
-    let u64_at = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap()) as usize;
-    let tables = (64..576).step_by(32).take(file[16].into());
-    tables.filter(|entry| u64_at(entry + 16) > 0).map(|entry| u64_at(entry + 8)).collect()
+    let (_, sections) = by_the_document(file);
+    sections.into_iter().filter(|section| section.3 > 0).map(|section| section.2 as usize).collect()
 }
 
 #[test]

@@ -52,13 +52,18 @@ pub const MIN_EF: usize = 10;
 /// The widest beam: keeping it sorted costs the square of its width, and every row can be scored for less.
 pub const MAX_EF: usize = 8_192;
 
-/// With a filter, a beam is asked for this many times the width that is in proportion to what the filter rejects: how
-/// many accepted items are among so many is up to chance.
-pub(crate) const FILTER_WIDENING: f64 = 1.5;
 /// A filter that lets a larger share of all items pass changes nothing.
 pub(crate) const MOST_WIDENED_SHARE: f64 = 0.9;
+/// A beam is asked for this many times the width that is in proportion to what a filter rejects: how many accepted items
+/// are among so many is up to chance.
+const FILTER_WIDENING: f64 = 1.5;
 /// Accepted items beyond the k-th that a filtered search expands at least.
 const LEAST_SPARE: usize = 1;
+
+/// How many times as wide a beam is made for a filter that lets `share` of all items pass.
+pub(crate) fn filter_widening(share: f64) -> f64 {
+    if share > MOST_WIDENED_SHARE { 1.0 } else { FILTER_WIDENING / share }
+}
 
 /// The graph engine of an open generation.
 #[derive(Debug)]
@@ -110,8 +115,7 @@ impl Engine for Hnsw {
         let enough = request.allowed.map(|allowed| {
             // As many items beyond the k-th as the beam would hold without the filter, of which a share is accepted.
             let share = allowed.len() as f64 / n_items as f64;
-            let widened = if share > MOST_WIDENED_SHARE { 1.0 } else { FILTER_WIDENING / share };
-            let unfiltered = request.effort as f64 / widened;
+            let unfiltered = request.effort as f64 / filter_widening(share);
             let spare = LEAST_SPARE + ((unfiltered - request.k as f64).max(0.0) * share) as usize;
             // A filter may accept everything that is near, so the unfiltered width is the least.
             Enough {
