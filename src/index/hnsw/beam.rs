@@ -16,8 +16,8 @@ const FREE: u64 = u64::MAX;
 /// The best items met so far.
 #[derive(Debug, Default)]
 pub(super) struct Beam {
-    /// `distance bits << 32 | id << 1 | expanded`, ascending; [`FREE`] from `len` on, a chunk and one
-    /// more than the capacity.
+    /// `distance bits << 32 | id << 1 | expanded`, ascending; [`FREE`] from `len` up to the capacity, then room for what
+    /// is moved out of a full beam.
     entries: Vec<u64>,
     len: usize,
     capacity: usize,
@@ -71,7 +71,6 @@ impl Beam {
         self.make_room(place);
         self.entries[place] = entry;
         self.len = (self.len + 1).min(self.capacity);
-        self.entries[self.len] = FREE;
         self.first_open = self.first_open.min(place);
         self.update_bound();
     }
@@ -98,7 +97,6 @@ impl Beam {
         let entry = self.entries[..self.len].get_mut(self.first_open)?;
         let item = (*entry as u32) >> 1;
         *entry |= 1;
-        // FREE has the bit of the expanded too.
         while self.first_open < self.len && self.entries[self.first_open] & 1 == 1 {
             self.first_open += 1;
         }

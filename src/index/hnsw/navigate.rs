@@ -383,3 +383,61 @@ impl Split<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Neighbours;
+    use super::*;
+    use crate::distance::Query;
+
+    #[test]
+    fn a_filtered_beam_ends_when_its_nearest_are_expanded_and_accepted() {
+        let allowed = ItemSet::from_ids(10, &[2, 3]);
+        let enough = |n_accepted, n_expanded| Enough { allowed: &allowed, n_accepted, n_expanded };
+        let mut beam = Beam::default();
+        beam.begin(8);
+        for id in [1, 2, 3] {
+            beam.insert(id as f32, id);
+        }
+        assert_eq!((beam.open(), beam.open()), (Some(1), Some(2)));
+        assert!(enough(1, 2).has(1, &beam));
+        assert!(!enough(1, 3).has(1, &beam), "two are expanded");
+        assert!(!enough(2, 2).has(1, &beam), "one of them is accepted");
+        // 2 was expanded, but now something nearer than it was not.
+        beam.insert(1.5, 4);
+        assert!(!enough(1, 1).has(1, &beam));
+        assert_eq!(beam.open(), Some(4));
+        assert!(enough(1, 1).has(1, &beam));
+    }
+
+    #[test]
+    fn groups_and_records_that_do_not_exist_are_skipped() {
+        let layout = RecordLayout::new(LANES, 1);
+        let codes: Vec<u8> = (0..16).collect();
+        let ids: Vec<u32> = (0..16).collect();
+        let groups = |ids: &[u32]| {
+            let mut group = vec![0; layout.group_bytes];
+            layout.fill_groups(ids, &codes, 1, &mut group);
+            group
+        };
+        // Ids of the same codes that no file of 16 items has.
+        let damaged = |good: &[u8]| {
+            let mut group = good.to_vec();
+            for (lane, id) in [1, 16, 1 << 20, MAX_ID, MAX_ID + 1, Neighbours::NONE].into_iter().enumerate() {
+                group[4 * lane..][..4].copy_from_slice(&id.to_le_bytes());
+            }
+            group
+        };
+        let good = groups(&ids);
+        let records: Vec<u8> = (0..16).flat_map(|_| damaged(&good)).collect();
+        let query = CodedQuery::new(&Query::new(&[1.0], &[1.0], 0.5), &[0.0], &[0.1]);
+        for isa in Isa::available() {
+            for (entries, centres) in [(&good, damaged(&good)), (&damaged(&good), groups(&ids[..1]))] {
+                let graph = Inline { layout, records: &records, entries, centres: &centres, query: &query };
+                let mut found = Vec::new();
+                navigate_inline(isa, graph, Effort { ef: 64, enough: None }, |ids| found.extend(ids));
+                assert!(found.iter().all(|id| *id <= MAX_ID), "{found:?}");
+            }
+        }
+    }
+}
