@@ -192,6 +192,14 @@ fn recognise(name: &str) -> Option<(usize, Target)> {
     found(nesting + 1, Field::Value((*value).to_owned()))
 }
 
+/// The top-level fields of objects that give anything by their names.
+pub(crate) fn known_roots() -> impl Iterator<Item = &'static str> {
+    let names = KNOWN.iter().flat_map(|(_, names)| names.iter().copied());
+    let values = value::ALL.into_iter().chain(VALUE_ALIASES.iter().map(|(alias, _)| *alias));
+    let nested = std::iter::once("audio_features");
+    names.filter(|name| !name.contains('.')).chain(values).chain(VECTORS).chain(nested)
+}
+
 /// The names by which an id column is recognised.
 pub fn id_column_names() -> &'static [&'static str] {
     KNOWN.iter().find(|(field, _)| *field == Field::Id).map_or(&[], |(_, names)| names)

@@ -4,6 +4,7 @@
 //! input.rs      a file, its compression and format ---> delimited.rs  CSV, TSV   --+
 //!                                                       ndjson.rs     NDJSON     --+--> RawRow
 //!                                                       parquet.rs    Parquet    --+      |
+//! flatten.rs    objects as rows: of NDJSON files, and of documents in MongoDB
 //! columns.rs    column names -> fields (mapping.rs: --map) --------------------------> row.rs --> Track
 //!                                                       parse.rs, list.rs: single values -^
 //! lines.rs      lines of bytes with their numbers
@@ -13,6 +14,7 @@
 pub mod columns;
 mod delimited;
 mod error;
+pub(crate) mod flatten;
 mod input;
 mod lines;
 pub mod list;

@@ -4,13 +4,16 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::codec::CodecError;
+use crate::store::mongo::DocumentError;
 use crate::track::TrackId;
 
 /// Why the catalogue could not be opened, read or written. Nothing of a failed write is kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// `--store` is not in a known notation.
-    #[error("the store {uri:?} is not understood; expected lmdb:PATH, for example lmdb:data/catalogue")]
+    #[error(
+        "the store {uri:?} is not understood; expected lmdb:PATH, for example lmdb:data/catalogue, or mongodb://HOST/DATABASE"
+    )]
     Location {
         /// What was given.
         uri: String,
@@ -106,6 +109,76 @@ pub enum StoreError {
         id: TrackId,
         /// Why.
         source: CodecError,
+    },
+    /// A URI that the driver does not take.
+    #[error("the MongoDB address is not usable: {what}; expected mongodb://[USER:PASSWORD@]HOST[:PORT]/[DATABASE][?collection=NAME]")]
+    MongoUri {
+        /// What the driver says.
+        what: String,
+    },
+    /// The driver's runtime could not be started.
+    #[error("the MongoDB driver cannot be started")]
+    MongoRuntime {
+        /// Why.
+        source: io::Error,
+    },
+    /// The server stayed away.
+    #[error("{name}: {action} failed for {seconds} s; check that the server runs and can be reached, then run again")]
+    MongoLost {
+        /// The collection.
+        name: String,
+        /// What was tried.
+        action: &'static str,
+        /// For how long.
+        seconds: u64,
+        /// The last failure.
+        source: Box<mongodb::error::Error>,
+    },
+    /// A call failed for good.
+    #[error("{name}: {action} failed")]
+    Mongo {
+        /// The collection.
+        name: String,
+        /// What was tried.
+        action: &'static str,
+        /// Why.
+        source: Box<mongodb::error::Error>,
+    },
+    /// The server refused a write.
+    #[error("{name} refused a write; what was written before is kept, importing again completes it: {what}")]
+    MongoRefused {
+        /// The collection.
+        name: String,
+        /// What the server says.
+        what: String,
+    },
+    /// No field holds ids.
+    #[error("{name}: no field holds a track id in every document; expected one of {expected}, or name it: NEARFIELD_MONGO_MAP=FIELD=id")]
+    NoKey {
+        /// The collection.
+        name: String,
+        /// The fields that are looked at.
+        expected: String,
+    },
+    /// A document that gives no track.
+    #[error("{name}: a document is not a track; correct or remove it")]
+    Document {
+        /// The collection.
+        name: String,
+        /// What is wrong.
+        source: DocumentError,
+    },
+    /// Documents that were not read.
+    #[error("{name}: {got} of {expected} documents were read; find those without a text in {key:?} by {{ {key:?}: {{ $not: {{ $type: \"string\" }} }} }}, and correct or remove them")]
+    Incomplete {
+        /// The collection.
+        name: String,
+        /// The field that ids are in.
+        key: String,
+        /// How many there are.
+        expected: u64,
+        /// How many were read.
+        got: u64,
     },
     /// LMDB failed.
     #[error("the catalogue {} failed", path.display())]

@@ -1,12 +1,14 @@
 //! The living catalogue: tracks as they were imported and refreshed, before a build turns them into a snapshot.
 //!
-//! `lmdb.rs` is the embedded store, the default (its environment: `lmdb_env.rs`); `record.rs` is how it writes one track; `location.rs` reads the
-//! `--store` notation; `error.rs` says what can go wrong.
+//! `lmdb.rs` is the embedded store, the default (its environment: `lmdb_env.rs`); `record.rs` is how it writes one track;
+//! `mongo/` is a collection of a MongoDB server; `location.rs` reads the `--store` notation; `error.rs` says what can go
+//! wrong.
 
 mod error;
 mod lmdb;
 mod lmdb_env;
 mod location;
+mod mongo;
 mod record;
 
 use std::ops::ControlFlow;
@@ -18,12 +20,17 @@ pub use error::StoreError;
 pub use lmdb::LmdbStore;
 pub use lmdb_env::LmdbOptions;
 pub use location::StoreLocation;
+pub use mongo::{
+    COLLECTION_VARIABLE, DATABASE_VARIABLE, DocumentError, MAP_VARIABLE, MongoOptions, MongoStore,
+    PATIENCE_VARIABLE,
+};
 
 use crate::track::{Track, TrackId};
 
 /// A catalogue that can be written to, looked into and read through in order.
 pub trait CatalogueStore: Send + Sync {
-    /// Inserts or merges `tracks` (see [`Track::merge`]), all of them or none. `run` names the import: rows of the
+    /// Inserts or merges `tracks` (see [`Track::merge`]), all of them or none (MongoDB
+    /// may keep a part of a failed batch; writing it again completes it). `run` names the import: rows of the
     /// same run add their genres to each other, those of a later run replace them.
     fn upsert(&self, tracks: Vec<Track>, run: u64) -> Result<UpsertCounts, StoreError>;
 
@@ -33,7 +40,8 @@ pub trait CatalogueStore: Send + Sync {
     /// How many tracks there are.
     fn count(&self) -> Result<u64, StoreError>;
 
-    /// Calls `visit` for every track, bytewise ascending by id, from one consistent reading, until it breaks.
+    /// Calls `visit` for every track, bytewise ascending by id, until it breaks: from one consistent reading, where the
+    /// store has such a thing.
     fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError>;
 }
 
@@ -59,10 +67,11 @@ impl std::ops::AddAssign for UpsertCounts {
     }
 }
 
-/// Opens the catalogue that `uri` names (`lmdb:PATH`), creating it when it does not exist.
+/// Opens the catalogue that `uri` names (`lmdb:PATH`, `mongodb://...`), creating it when it does not exist.
 pub fn open(uri: &str) -> Result<Arc<dyn CatalogueStore>, StoreError> {
     match StoreLocation::parse(uri)? {
         StoreLocation::Lmdb(path) => Ok(Arc::new(LmdbStore::open(&path, &LmdbOptions::from_env()?)?)),
+        StoreLocation::Mongo(uri) => Ok(Arc::new(MongoStore::open(&uri, MongoOptions::from_env()?)?)),
     }
 }
 
@@ -72,6 +81,10 @@ pub fn open_existing(uri: &str) -> Result<Option<Arc<dyn CatalogueStore>>, Store
         StoreLocation::Lmdb(path) => {
             let store = LmdbStore::open_existing(&path, &LmdbOptions::from_env()?)?;
             Ok(store.map(|store| Arc::new(store) as Arc<dyn CatalogueStore>))
+        }
+        // Collections need not be created: one without documents is an empty catalogue.
+        StoreLocation::Mongo(uri) => {
+            Ok(Some(Arc::new(MongoStore::open(&uri, MongoOptions::from_env()?)?)))
         }
     }
 }
