@@ -100,9 +100,11 @@ pub(super) fn run(args: BuildArgs, context: &Context) -> Result<(), Failure> {
         None => Schema::spotify(),
     };
     let uri = &args.store.store;
-    StoreLocation::parse(uri).map_err(|error| Failure::Usage(error.to_string()))?;
-    let store = store::open_existing(uri)?.ok_or_else(|| build::BuildError::Empty { store: uri.clone() })?;
-    let report = build_from(&*store, uri, &args.snapshot, schema, &options, context)?;
+    let location = StoreLocation::parse(uri).map_err(|error| Failure::Usage(error.to_string()))?;
+    // It goes to the manifest, where a password has no business.
+    let name = location.redacted();
+    let store = store::open_existing(uri)?.ok_or_else(|| build::BuildError::Empty { store: name.clone() })?;
+    let report = build_from(&*store, &name, &args.snapshot, schema, &options, context)?;
     if args.json { print_json(&report) } else { print_line(report.to_string().trim_end()) }
 }
 

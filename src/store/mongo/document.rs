@@ -101,7 +101,8 @@ impl Decoder {
     }
 
     fn decode(&mut self, document: &RawDocument) -> Result<(Track, u64, Vec<bool>), DocumentError> {
-        let error = |id: String, reason: String| DocumentError { key: self.key.clone(), id, reason };
+        let key = self.key.clone();
+        let error = |id: String, reason: String| DocumentError { key: key.clone(), id, reason };
         let mut object = object(document, 0).map_err(|reason| error("?".to_owned(), reason))?;
         let run = object.remove(RUN).and_then(|run| run.as_i64()).unwrap_or(0) as u64;
         let id = object.get(&self.key).map_or_else(|| "nothing".to_owned(), Value::to_string);

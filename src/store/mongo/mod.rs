@@ -65,7 +65,8 @@ impl MongoStore {
 
     fn pages(&self) -> PageQuery {
         let mapped = self.options.mappings.iter().map(|mapping| mapping.column.as_str());
-        PageQuery::new(&self.key, mapped.map(|column| column.split('.').next().unwrap_or(column)))
+        let roots: Vec<&str> = mapped.map(|column| column.split('.').next().unwrap_or(column)).collect();
+        PageQuery::new(&self.key, &roots)
     }
 
     fn document_error(&self, source: DocumentError) -> StoreError {

@@ -38,10 +38,11 @@ struct Place {
 
 impl PageQuery {
     /// Asks for what tracks are made of, and for the top-level fields `more`.
-    pub fn new<'a>(key: &str, more: impl Iterator<Item = &'a str>) -> Self {
+    pub fn new(key: &str, more: &[&str]) -> Self {
         let mut projection = doc! { OWN_KEY: 1, key: 1, RUN: 1, OTHER_VALUES: 1, OTHER_VECTORS: 1 };
-        for root in known_roots().chain(more) {
-            projection.insert(root, 1);
+        let known: Vec<&str> = known_roots().collect();
+        for root in known.iter().chain(more) {
+            projection.insert(*root, 1);
         }
         Self { key: key.to_owned(), projection }
     }
@@ -126,7 +127,7 @@ impl PageQuery {
         };
         let key = last.get_str(&self.key).map_err(|error| broken(error.to_string()))?.to_owned();
         let own = last.get(OWN_KEY).map_err(|error| broken(error.to_string()))?;
-        let own = own.and_then(|own| Bson::try_from(own.to_raw_bson()).ok()).unwrap_or(Bson::Null);
+        let own = own.and_then(|own| Bson::try_from(own).ok()).unwrap_or(Bson::Null);
         Ok(Place { key, own })
     }
 
