@@ -10,6 +10,7 @@ mod lmdb_env;
 mod location;
 mod mongo;
 mod record;
+mod refresh;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use error::StoreError;
 pub use lmdb::LmdbStore;
 pub use lmdb_env::LmdbOptions;
 pub use location::StoreLocation;
+pub use refresh::{Provenance, Refresh, Refreshed};
 pub use mongo::{
     COLLECTION_VARIABLE, DATABASE_VARIABLE, DocumentError, MAP_VARIABLE, MongoOptions, MongoStore,
     PATIENCE_VARIABLE,
@@ -43,6 +45,25 @@ pub trait CatalogueStore: Send + Sync {
     /// Calls `visit` for every track, bytewise ascending by id, until it breaks: from one consistent reading, where the
     /// store has such a thing.
     fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError>;
+
+    /// The same with what refreshing left with each track, the default where nothing did.
+    fn scan_refreshes(
+        &self,
+        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// One track by its id, with what refreshing left with it.
+    fn get_refresh(&self, id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError>;
+
+    /// Merges what refreshing found into the tracks and sets their new state, each track with its state at once. All of
+    /// it is durable when this returns. A track that was removed meanwhile is left out. Returns how many were written.
+    fn record_refreshes(&self, refreshed: Vec<Refreshed>) -> Result<u64, StoreError>;
+
+    /// What the worker left for its next run: a text that only it understands.
+    fn worker_state(&self) -> Result<Option<String>, StoreError>;
+
+    /// Leaves a text for the worker's next run; durable when it returns.
+    fn set_worker_state(&self, state: &str) -> Result<(), StoreError>;
 }
 
 /// What became of the tracks given to [`CatalogueStore::upsert`]: each is counted exactly once.

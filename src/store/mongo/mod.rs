@@ -29,7 +29,7 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use crate::track::{Track, TrackId};
 
-use super::{CatalogueStore, StoreError, UpsertCounts, sort_and_coalesce};
+use super::{CatalogueStore, Refresh, Refreshed, StoreError, UpsertCounts, sort_and_coalesce};
 use connection::Connection;
 use document::{Decoder, Known};
 use layout::changes;
@@ -202,5 +202,28 @@ impl CatalogueStore for MongoStore {
         }
         let (name, key) = (self.connection.name.clone(), self.key.clone());
         Err(StoreError::Incomplete { name, key, expected: n_after, got: n_read })
+    }
+
+    fn scan_refreshes(
+        &self,
+        _visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        Err(self.refused("not written yet".to_owned()))
+    }
+
+    fn get_refresh(&self, _id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError> {
+        Err(self.refused("not written yet".to_owned()))
+    }
+
+    fn record_refreshes(&self, _refreshed: Vec<Refreshed>) -> Result<u64, StoreError> {
+        Err(self.refused("not written yet".to_owned()))
+    }
+
+    fn worker_state(&self) -> Result<Option<String>, StoreError> {
+        Err(self.refused("not written yet".to_owned()))
+    }
+
+    fn set_worker_state(&self, _state: &str) -> Result<(), StoreError> {
+        Err(self.refused("not written yet".to_owned()))
     }
 }
