@@ -23,6 +23,14 @@ pub const CONFIG_VARIABLE: &str = "NEARFIELD_CONFIG";
 /// Holds the token for administration; it does not protect queries.
 pub const TOKEN_VARIABLE: &str = "SECRET_TOKEN";
 
+const STORE_VARIABLE: &str = "NEARFIELD_STORE";
+/// Names a MongoDB server: the catalogue, unless `NEARFIELD_STORE` names one.
+pub const MONGO_URL_VARIABLE: &str = "MONGO_URL";
+
+/// What `lmdb_map_gib` may be.
+pub const LMDB_MAP_GIB: RangeInclusive<u64> = 1..=65_536;
+/// What `mongo_patience_seconds` may be.
+pub const MONGO_PATIENCE_SECONDS: RangeInclusive<u64> = 1..=86_400;
 /// What `max_body_bytes` may be.
 pub const BODY_BYTES: RangeInclusive<u64> = 1_024..=1 << 30;
 /// What `max_k` may be.
@@ -111,6 +119,16 @@ impl fmt::Debug for Secret {
 pub struct ConfigFile {
     /// The catalogue.
     pub store: Option<String>,
+    /// The size that an embedded catalogue can grow to.
+    pub lmdb_map_gib: Option<u64>,
+    /// The database of MongoDB, where the URI names none.
+    pub mongo_database: Option<String>,
+    /// The collection of MongoDB, where the URI names none.
+    pub mongo_collection: Option<String>,
+    /// What fields of documents give: `FIELD=NAME,FIELD=NAME`.
+    pub mongo_map: Option<String>,
+    /// How long a MongoDB server that does not answer is waited for.
+    pub mongo_patience_seconds: Option<u64>,
     /// The directory of built snapshots.
     pub indexes: Option<String>,
     /// The snapshot in use.
@@ -172,6 +190,8 @@ impl ConfigFile {
         let file: Self = toml::from_str(text)
             .map_err(|cause| ConfigError::Parse { path: path.to_owned(), cause: Box::new(cause) })?;
         let numbers = [
+            ("lmdb_map_gib", file.lmdb_map_gib, LMDB_MAP_GIB),
+            ("mongo_patience_seconds", file.mongo_patience_seconds, MONGO_PATIENCE_SECONDS),
             ("max_body_bytes", file.max_body_bytes, BODY_BYTES),
             ("max_k", file.max_k, K),
             ("max_batch_requests", file.max_batch_requests, BATCH_REQUESTS),
@@ -193,10 +213,17 @@ impl ConfigFile {
 
     /// Makes the file's values the defaults of the flags they belong to, in every subcommand that has them.
     pub fn as_defaults(&self, command: clap::Command) -> clap::Command {
-        let values = self.by_variable();
+        let mut values = self.by_variable();
+        // Of the environment, so it comes before what the file says.
+        let mongo_url = std::env::var(MONGO_URL_VARIABLE).ok().filter(|url| !url.trim().is_empty());
+        if let Some(url) = mongo_url {
+            values.insert(0, (STORE_VARIABLE, url));
+        }
         let with_default = |arg: clap::Arg| {
             let value = values.iter().find(|(variable, _)| arg.get_env() == Some(OsStr::new(variable)));
             match value {
+                // `--help` would show a password.
+                Some((STORE_VARIABLE, value)) => arg.default_value(value.clone()).hide_default_value(true),
                 Some((_, value)) => arg.default_value(value.clone()),
                 None => arg,
             }
@@ -215,7 +242,12 @@ impl ConfigFile {
         let text = |value: &Option<String>| value.clone();
         let number = |value: Option<u64>| value.map(|value| value.to_string());
         let all = [
-            ("NEARFIELD_STORE", text(&self.store)),
+            (STORE_VARIABLE, text(&self.store)),
+            ("NEARFIELD_LMDB_MAP_GIB", number(self.lmdb_map_gib)),
+            ("NEARFIELD_MONGO_DATABASE", text(&self.mongo_database)),
+            ("NEARFIELD_MONGO_COLLECTION", text(&self.mongo_collection)),
+            ("NEARFIELD_MONGO_MAP", text(&self.mongo_map)),
+            ("NEARFIELD_MONGO_PATIENCE_SECONDS", number(self.mongo_patience_seconds)),
             ("NEARFIELD_INDEXES", text(&self.indexes)),
             ("NEARFIELD_NAME", text(&self.name)),
             ("NEARFIELD_LOG", text(&self.log)),
@@ -330,15 +362,18 @@ mod tests {
 
     #[test]
     fn every_key_is_documented() {
-        let everything = "store = ''\nindexes = ''\nname = ''\nlog = ''\nbind = ''\ninsecure = true\nmax_body_bytes = 5000\n\
+        let everything = "store = ''\nlmdb_map_gib = 5\nmongo_database = ''\nmongo_collection = ''\nmongo_map = ''\n\
+            mongo_patience_seconds = 5\nindexes = ''\nname = ''\nlog = ''\nbind = ''\ninsecure = true\nmax_body_bytes = 5000\n\
             max_k = 5\nmax_batch_requests = 5\nmax_batch_results = 5\nbatch_threads = 5\nfilter_cache_mib = 5\n\
             workers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
         let variables = parse(everything).unwrap().by_variable();
         assert_eq!(variables.len(), everything.lines().count());
         let (manual, example) = (include_str!("../docs/configuration.md"), include_str!("../.env.example"));
-        for variable in
-            variables.iter().map(|(variable, _)| *variable).chain([CONFIG_VARIABLE, TOKEN_VARIABLE])
-        {
+        for variable in variables.iter().map(|(variable, _)| *variable).chain([
+            CONFIG_VARIABLE,
+            TOKEN_VARIABLE,
+            MONGO_URL_VARIABLE,
+        ]) {
             assert!(manual.contains(&format!("`{variable}`")), "{variable} is not in docs/configuration.md");
             assert!(example.contains(&format!("\n#{variable}=")), "{variable} is not in .env.example");
         }

@@ -2,19 +2,20 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Failure, SnapshotFlags, StoreFlag, print_json, print_line};
+use super::store_flags::StoreFlags;
+use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::SnapshotDir;
 use crate::build::{self, BuildOptions, BuildReport};
 use crate::feature::Schema;
 use crate::index::EngineKind;
 use crate::index::hnsw::BuilderKind;
-use crate::store::{self, CatalogueStore, StoreLocation};
+use crate::store::CatalogueStore;
 
 /// What goes into the indexes.
 #[derive(Debug, clap::Args)]
 pub(super) struct BuildArgs {
     #[command(flatten)]
-    store: StoreFlag,
+    store: StoreFlags,
     #[command(flatten)]
     snapshot: SnapshotFlags,
     #[command(flatten)]
@@ -99,11 +100,10 @@ pub(super) fn run(args: BuildArgs, context: &Context) -> Result<(), Failure> {
         Some(path) => Schema::read(path)?,
         None => Schema::spotify(),
     };
-    let uri = &args.store.store;
-    let location = StoreLocation::parse(uri).map_err(|error| Failure::Usage(error.to_string()))?;
     // It goes to the manifest, where a password has no business.
-    let name = location.redacted();
-    let store = store::open_existing(uri)?.ok_or_else(|| build::BuildError::Empty { store: name.clone() })?;
+    let name = args.store.location()?.redacted();
+    let store =
+        args.store.open_existing()?.ok_or_else(|| build::BuildError::Empty { store: name.clone() })?;
     let report = build_from(&*store, &name, &args.snapshot, schema, &options, context)?;
     if args.json { print_json(&report) } else { print_line(report.to_string().trim_end()) }
 }

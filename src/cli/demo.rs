@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::build::{BuildFlags, build_from};
 use super::serve::{self, ServerFlags};
@@ -11,7 +12,7 @@ use crate::artifact::ArtifactError;
 use crate::demo;
 use crate::feature::Schema;
 use crate::progress::Cancelled;
-use crate::store;
+use crate::store::{self, CatalogueStore, StoreError, StoreLocation, StoreOptions};
 use crate::track::Track;
 
 /// Makes up a catalogue (the same every time), builds a snapshot of it and serves it.
@@ -55,7 +56,7 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     }
     let snapshot = SnapshotFlags { indexes: args.snapshot.indexes, name: args.snapshot.name };
     let first = fill(args.tracks as usize, options.seed, context)?;
-    let store = store::open(STORE)?;
+    let store = open()?;
     let report = build_from(&*store, STORE, &snapshot, Schema::spotify(), &options, context)?;
     drop(store);
     eprintln!("{report}");
@@ -74,6 +75,10 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     serve::serve_snapshot(listener, &snapshot, &args.server, context, hint)
 }
 
+fn open() -> Result<Arc<dyn CatalogueStore>, StoreError> {
+    store::open(&StoreLocation::parse(STORE)?, &StoreOptions::default())
+}
+
 /// Writes the made-up tracks and returns the id of the most popular one.
 fn fill(n_tracks: usize, seed: u64, context: &Context) -> Result<String, Failure> {
     for file in STORE_FILES {
@@ -84,7 +89,7 @@ fn fill(n_tracks: usize, seed: u64, context: &Context) -> Result<String, Failure
             _ => {}
         }
     }
-    let store = store::open(STORE)?;
+    let store = open()?;
     let phase = context.progress.phase("catalogue", n_tracks as u64, "tracks");
     let mut tracks = demo::catalogue(n_tracks, seed);
     let popularity = |track: &Track| track.values.get("popularity").copied().unwrap_or(0.0);

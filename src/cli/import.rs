@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Failure, StoreFlag, print_json, print_line};
+use super::store_flags::StoreFlags;
+use super::{Context, Failure, print_json, print_line};
 use crate::import::{Destination, Import, Outcome, RejectsPlace};
 use crate::source::mapping::Mapping;
-use crate::store::{self, CatalogueStore, StoreLocation};
+use crate::store::CatalogueStore;
 
 /// The column names of the public Spotify dumps are recognised; `--map` names all others.
 #[derive(Debug, clap::Args)]
@@ -14,7 +15,7 @@ pub(super) struct ImportArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    store: StoreFlag,
+    store: StoreFlags,
     /// Read FIELD from COLUMN; repeatable. Fields: id, name, artists, artist_ids, album, album_id, release_date,
     /// genres, explicit, track_number, disc_number, every audio feature, popularity, release_year, duration_ms,
     /// value:NAME (any number), vector, vector:NAME (2 to 1024 numbers), ignore
@@ -32,8 +33,7 @@ pub(super) struct ImportArgs {
 }
 
 pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
-    let location =
-        StoreLocation::parse(&args.store.store).map_err(|error| Failure::Usage(error.to_string()))?;
+    let location = args.store.location()?;
     let import = Import::prepare(&args.files, &args.mappings).map_err(|error| match error.is_usage() {
         true => Failure::Usage(Failure::from(error).to_string()),
         false => error.into(),
@@ -44,11 +44,11 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     };
     import.check_rejects(&rejects).map_err(|error| Failure::Usage(error.to_string()))?;
     let Outcome { report, error } = if args.dry_run {
-        let existing = store::open_existing(&args.store.store)?;
+        let existing = args.store.open_existing()?;
         let destination = Destination::DryRun(existing.as_deref());
         import.run(&destination, RejectsPlace::Nowhere, &context.progress, &context.cancel)
     } else {
-        let store = store::open(&args.store.store)?;
+        let store = args.store.open()?;
         let store: &dyn CatalogueStore = &*store;
         import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel)
     };

@@ -8,6 +8,7 @@ mod export;
 mod import;
 mod inspect;
 mod serve;
+mod store_flags;
 
 use std::error::Error;
 use std::fmt;
@@ -60,14 +61,6 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make up a catalogue, build it, serve it
     Demo(demo::DemoArgs),
-}
-
-/// Where the catalogue lives.
-#[derive(Debug, Args)]
-pub(crate) struct StoreFlag {
-    /// The catalogue: `lmdb:PATH`
-    #[arg(long, value_name = "STORE", env = "NEARFIELD_STORE", default_value = "lmdb:data/catalogue")]
-    pub store: String,
 }
 
 /// Which snapshot a subcommand is about.

@@ -205,7 +205,7 @@ pub fn id_column_names() -> &'static [&'static str] {
     KNOWN.iter().find(|(field, _)| *field == Field::Id).map_or(&[], |(_, names)| names)
 }
 
-pub(super) fn normalise(name: &str) -> String {
+pub(crate) fn normalise(name: &str) -> String {
     name.trim().to_lowercase().replace([' ', '-'], "_")
 }
 

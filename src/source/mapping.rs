@@ -29,7 +29,7 @@ pub enum MappingError {
         given: String,
     },
     /// A column is mapped twice, or two columns to one field.
-    #[error("--map: {what} is given twice")]
+    #[error("{what} is given twice")]
     Twice {
         /// The column or field.
         what: String,

@@ -18,16 +18,6 @@ pub enum StoreError {
         /// What was given.
         uri: String,
     },
-    /// An option is not usable.
-    #[error("{name} is {value:?}; expected {expected}")]
-    Option {
-        /// Its name.
-        name: &'static str,
-        /// What was given.
-        value: String,
-        /// What would be accepted.
-        expected: String,
-    },
     /// The directory cannot be created or used.
     #[error("the catalogue directory {} cannot be created; check that the path is writable", path.display())]
     Create {
@@ -87,7 +77,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The map is too small.
-    #[error("the catalogue {} has reached its limit of {limit_bytes} bytes; set NEARFIELD_LMDB_MAP_GIB to a larger number", path.display())]
+    #[error("the catalogue {} has reached its limit of {limit_bytes} bytes; give --lmdb-map-gib a larger number", path.display())]
     MapFull {
         /// The directory.
         path: PathBuf,
@@ -111,7 +101,9 @@ pub enum StoreError {
         source: CodecError,
     },
     /// A URI that the driver does not take.
-    #[error("the MongoDB address is not usable: {what}; expected mongodb://[USER:PASSWORD@]HOST[:PORT]/[DATABASE][?collection=NAME]")]
+    #[error(
+        "the MongoDB address is not usable: {what}; expected mongodb://[USER:PASSWORD@]HOST[:PORT]/[DATABASE][?collection=NAME]"
+    )]
     MongoUri {
         /// What the driver says.
         what: String,
@@ -123,7 +115,9 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The server stayed away.
-    #[error("{name}: {action} failed for {seconds} s; check that the server runs and can be reached, then run again")]
+    #[error(
+        "{name}: {action} failed for {seconds} s; check that the server runs and can be reached, then run again"
+    )]
     MongoLost {
         /// The collection.
         name: String,
@@ -153,7 +147,9 @@ pub enum StoreError {
         what: String,
     },
     /// No field holds ids.
-    #[error("{name}: no field holds a track id in every document; expected one of {expected}, or name it: NEARFIELD_MONGO_MAP=FIELD=id")]
+    #[error(
+        "{name}: no field holds a track id in every document; expected one of {expected}, or name it: --mongo-map FIELD=id"
+    )]
     NoKey {
         /// The collection.
         name: String,
@@ -169,7 +165,9 @@ pub enum StoreError {
         source: DocumentError,
     },
     /// Documents that were not read.
-    #[error("{name}: {got} of {expected} documents were read; find those without a text in {key:?} by {{ {key:?}: {{ $not: {{ $type: \"string\" }} }} }}, and correct or remove them")]
+    #[error(
+        "{name}: {got} of {expected} documents were read; find those without a text in {key:?} by {{ {key:?}: {{ $not: {{ $type: \"string\" }} }} }}, and correct or remove them"
+    )]
     Incomplete {
         /// The collection.
         name: String,

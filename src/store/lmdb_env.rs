@@ -15,7 +15,7 @@ pub(super) const FORMAT_VERSION_KEY: &[u8] = b"format_version";
 /// Reader slots: one for every query, build or tool that reads at the same moment, across processes.
 const MAX_READERS: u32 = 512;
 /// How an LMDB catalogue is opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LmdbOptions {
     /// The size the catalogue can grow to, in bytes. Address space is reserved, not memory or disk.
     pub map_size_bytes: usize,
@@ -28,26 +28,9 @@ impl Default for LmdbOptions {
 }
 
 impl LmdbOptions {
-    /// The environment variable that sets [`Self::map_size_bytes`] in GiB.
-    pub const MAP_GIB_VARIABLE: &str = "NEARFIELD_LMDB_MAP_GIB";
-
-    /// The defaults, overridden by the process environment.
-    pub fn from_env() -> Result<Self, StoreError> {
-        match std::env::var(Self::MAP_GIB_VARIABLE) {
-            Ok(text) => Self::with_map_gib(&text),
-            Err(_) => Ok(Self::default()),
-        }
-    }
-
-    pub(super) fn with_map_gib(text: &str) -> Result<Self, StoreError> {
-        match text.trim().parse::<usize>() {
-            Ok(gib) if (1..=64 * 1024).contains(&gib) => Ok(Self { map_size_bytes: gib << 30 }),
-            _ => Err(StoreError::Option {
-                name: Self::MAP_GIB_VARIABLE,
-                value: text.to_owned(),
-                expected: "a whole number of GiB from 1 to 65536".to_owned(),
-            }),
-        }
+    /// A catalogue that can grow to `gib` GiB.
+    pub fn with_map_gib(gib: u64) -> Self {
+        Self { map_size_bytes: (gib as usize) << 30 }
     }
 }
 

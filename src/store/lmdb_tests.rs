@@ -178,11 +178,3 @@ fn other_files_are_not_taken_for_a_catalogue() {
     let error = LmdbStore::open(&file, &LmdbOptions::default()).unwrap_err();
     assert!(matches!(error, StoreError::Create { .. }), "{error}");
 }
-
-#[test]
-fn the_map_size_is_a_whole_number_of_gib() {
-    assert_eq!(LmdbOptions::with_map_gib("2").unwrap().map_size_bytes, 2 << 30);
-    for text in ["", "0", "-1", "1.5", "many", "99999999999999999999"] {
-        assert!(matches!(LmdbOptions::with_map_gib(text), Err(StoreError::Option { .. })), "{text}");
-    }
-}

@@ -21,11 +21,8 @@ pub use error::StoreError;
 pub use lmdb::LmdbStore;
 pub use lmdb_env::LmdbOptions;
 pub use location::StoreLocation;
+pub use mongo::{DocumentError, MongoOptions, MongoStore};
 pub use refresh::{Provenance, Refresh, Refreshed};
-pub use mongo::{
-    COLLECTION_VARIABLE, DATABASE_VARIABLE, DocumentError, MAP_VARIABLE, MongoOptions, MongoStore,
-    PATIENCE_VARIABLE,
-};
 
 use crate::track::{Track, TrackId};
 
@@ -88,25 +85,35 @@ impl std::ops::AddAssign for UpsertCounts {
     }
 }
 
-/// Opens the catalogue that `uri` names (`lmdb:PATH`, `mongodb://...`), creating it when it does not exist.
-pub fn open(uri: &str) -> Result<Arc<dyn CatalogueStore>, StoreError> {
-    match StoreLocation::parse(uri)? {
-        StoreLocation::Lmdb(path) => Ok(Arc::new(LmdbStore::open(&path, &LmdbOptions::from_env()?)?)),
-        StoreLocation::Mongo(uri) => Ok(Arc::new(MongoStore::open(&uri, MongoOptions::from_env()?)?)),
+/// How catalogues are opened, whichever kind a URI names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoreOptions {
+    /// Of the embedded store.
+    pub lmdb: LmdbOptions,
+    /// Of a collection of MongoDB.
+    pub mongo: MongoOptions,
+}
+
+/// Opens the catalogue at `location`, creating it when it does not exist.
+pub fn open(location: &StoreLocation, options: &StoreOptions) -> Result<Arc<dyn CatalogueStore>, StoreError> {
+    match location {
+        StoreLocation::Lmdb(path) => Ok(Arc::new(LmdbStore::open(path, &options.lmdb)?)),
+        StoreLocation::Mongo(uri) => Ok(Arc::new(MongoStore::open(uri, options.mongo.clone())?)),
     }
 }
 
-/// Opens the catalogue that `uri` names; `None` when it does not exist yet. Creates nothing.
-pub fn open_existing(uri: &str) -> Result<Option<Arc<dyn CatalogueStore>>, StoreError> {
-    match StoreLocation::parse(uri)? {
+/// Opens the catalogue at `location`; `None` when it does not exist yet. Creates nothing.
+pub fn open_existing(
+    location: &StoreLocation,
+    options: &StoreOptions,
+) -> Result<Option<Arc<dyn CatalogueStore>>, StoreError> {
+    match location {
         StoreLocation::Lmdb(path) => {
-            let store = LmdbStore::open_existing(&path, &LmdbOptions::from_env()?)?;
+            let store = LmdbStore::open_existing(path, &options.lmdb)?;
             Ok(store.map(|store| Arc::new(store) as Arc<dyn CatalogueStore>))
         }
         // Collections need not be created: one without documents is an empty catalogue.
-        StoreLocation::Mongo(uri) => {
-            Ok(Some(Arc::new(MongoStore::open(&uri, MongoOptions::from_env()?)?)))
-        }
+        StoreLocation::Mongo(_) => open(location, options).map(Some),
     }
 }
 

@@ -107,8 +107,8 @@ fn a_place_that_cannot_be_written_is_an_error() {
     );
     let run: Run =
         here.command(&["import", "dump.csv"]).env("NEARFIELD_LMDB_MAP_GIB", "lots").output().unwrap().into();
-    assert_eq!(run.code, Some(1));
-    assert!(run.stderr.contains("NEARFIELD_LMDB_MAP_GIB is \"lots\""), "{}", run.stderr);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("'lots' for '--lmdb-map-gib"), "{}", run.stderr);
 }
 
 #[test]

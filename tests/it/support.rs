@@ -46,7 +46,8 @@ impl Workplace {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nearfield"));
         command.args(args).current_dir(self.dir.path());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("NEARFIELD_") {
+            let known = name.to_string_lossy();
+            if known.starts_with("NEARFIELD_") || ["MONGO_URL", "REDIS_URL"].contains(&&*known) {
                 command.env_remove(name);
             }
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use mongodb::bson::{Document, RawDocumentBuf};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Collection, Database};
@@ -26,11 +26,34 @@ const PASSING_CODES: [i32; 11] = [6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11
 /// A cursor that the server no longer knows, after a restart.
 const CURSOR_NOT_FOUND: i32 = 43;
 
+/// What only some servers can do: members of replica sets and routers of sharded clusters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Abilities {
+    /// Many reads as of one moment (MongoDB 5.0).
+    pub snapshot_reads: bool,
+    /// Many writes at once (MongoDB 4.4, where they also create collections).
+    pub transactions: bool,
+}
+
+impl Abilities {
+    /// What the answer to `hello` promises.
+    fn of(hello: &Document) -> Self {
+        let is_replicated =
+            hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+        let has_sessions = hello.get("logicalSessionTimeoutMinutes").is_some_and(|t| *t != Bson::Null);
+        let version = hello.get_i32("maxWireVersion").unwrap_or(0);
+        let can = |least: i32| is_replicated && has_sessions && version >= least;
+        Self { snapshot_reads: can(13), transactions: can(9) }
+    }
+}
+
 /// A collection of a server.
 pub(super) struct Connection {
     runtime: Runtime,
     pub database: Database,
     pub collection: Collection<RawDocumentBuf>,
+    /// What the server can do.
+    pub can: Abilities,
     patience: Duration,
     /// For messages: host, database and collection, no password.
     pub name: String,
@@ -57,6 +80,8 @@ impl Connection {
             parsed.app_name.get_or_insert_with(|| "nearfield".to_owned());
             parsed.server_selection_timeout.get_or_insert(SELECTION_TIMEOUT);
             parsed.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
+            // A call that is made again is made again here, where it is said so.
+            parsed.retry_reads.get_or_insert(false);
             Ok(parsed)
         });
         let parsed = parsed.map_err(wrong)?;
@@ -71,7 +96,11 @@ impl Connection {
         let database = client.database(&database);
         let collection = database.collection(&collection);
         let patience = Duration::from_secs(options.patience_seconds);
-        Ok(Self { runtime, database, collection, patience, name })
+        let mut connection =
+            Self { runtime, database, collection, can: Abilities::default(), patience, name };
+        let hello = connection.command("connecting", &doc! { "hello": 1 })?;
+        connection.can = Abilities::of(&hello);
+        Ok(connection)
     }
 
     /// Makes a call until it succeeds, fails for good, or patience ends; it must be safe to make twice. `action` says
@@ -126,8 +155,12 @@ impl Connection {
 /// Whether the same call may succeed later.
 fn is_passing(error: &Error) -> bool {
     match &*error.kind {
-        ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => true,
-        ErrorKind::Command(command) => PASSING_CODES.contains(&command.code) || command.code == CURSOR_NOT_FOUND,
+        ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => {
+            true
+        }
+        ErrorKind::Command(command) => {
+            PASSING_CODES.contains(&command.code) || command.code == CURSOR_NOT_FOUND
+        }
         _ => error.contains_label("RetryableWriteError") || error.contains_label("TransientTransactionError"),
     }
 }

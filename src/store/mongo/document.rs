@@ -1,20 +1,25 @@
 //! Documents as tracks, in the shapes people have: Spotify's fields flat or under `audio_features`, ids under several
 //! names, numbers of every type. What a file of NDJSON would give, a document gives too ([`crate::source`]).
 
+use std::collections::HashMap;
+
 use mongodb::bson::{Document, RawBsonRef, RawDocument};
 use serde_json::{Map, Number, Value};
 
-use crate::source::columns::{ColumnPlan, Field};
+use crate::source::columns::Field;
 use crate::source::flatten::Columns;
 use crate::source::mapping::Mapping;
 use crate::source::row::RowMapper;
-use crate::source::RawRow;
+use crate::source::{Cell, RawRow};
+use crate::store::Refresh;
 use crate::track::{Track, TrackId};
 
-use super::layout::{OTHER_VALUES, OTHER_VECTORS, RUN, unescape};
+use super::layout::{OTHER_VALUES, OTHER_VECTORS, REFRESH, RUN, unescape};
 
 /// Deeper values than this are not read.
 const MAX_DEPTH: usize = 8;
+/// Combinations of fields whose meaning is remembered.
+const MAX_KINDS: usize = 4_096;
 
 /// Why a document gives no track.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,8 @@ pub(super) struct Known {
     pub track: Track,
     /// The import that last touched its genres; 0 for documents of others.
     pub run: u64,
+    /// What refreshing left with it.
+    pub refresh: Refresh,
     /// The fields of the document that give something, nested ones with dots, and what they give.
     pub fields: Vec<(String, Field)>,
 }
@@ -44,32 +51,25 @@ pub(super) struct Decoder {
     key: String,
     mappings: Vec<Mapping>,
     columns: Columns,
-    mapper: RowMapper,
-    n_columns: usize,
+    kinds: HashMap<Vec<bool>, Kind>,
 }
 
-impl Decoder {
-    /// For documents whose ids are in the field `key`.
-    pub fn new(key: &str, mappings: &[Mapping]) -> Self {
-        let mut decoder = Self {
-            key: key.to_owned(),
-            mappings: mappings.to_vec(),
-            columns: Columns::default(),
-            mapper: RowMapper::new(&[], &[]),
-            n_columns: 0,
-        };
-        decoder.fit();
-        decoder
-    }
+/// Documents with the same fields. What a field gives is decided among those a document has, so that documents of
+/// different shapes can lie in one collection.
+#[derive(Debug)]
+struct Kind {
+    columns: Vec<String>,
+    mapper: RowMapper,
+}
 
-    /// Plans anew for the columns there are now.
-    fn fit(&mut self) {
-        let mut mappings = self.mappings.clone();
+impl Kind {
+    fn new(columns: Vec<String>, key: &str, mappings: &[Mapping]) -> Self {
+        let mut mappings = mappings.to_vec();
         let given = |mappings: &[Mapping], column: &str| mappings.iter().any(|known| known.column == column);
-        if !given(&mappings, &self.key) {
-            mappings.push(Mapping { column: self.key.clone(), field: Field::Id });
+        if !given(&mappings, key) {
+            mappings.push(Mapping { column: key.to_owned(), field: Field::Id });
         }
-        for column in self.columns.names() {
+        for column in &columns {
             let field = match column.split_once('.') {
                 Some((OTHER_VALUES, name)) => Field::Value(unescape(name)),
                 Some((OTHER_VECTORS, name)) => Field::Vector(unescape(name)),
@@ -79,46 +79,76 @@ impl Decoder {
                 mappings.push(Mapping { column: column.clone(), field });
             }
         }
-        self.n_columns = self.columns.names().len();
-        self.mapper = RowMapper::new(self.columns.names(), &mappings);
+        let mapper = RowMapper::new(&columns, &mappings);
+        Self { columns, mapper }
+    }
+}
+
+impl Decoder {
+    /// For documents whose ids are in the field `key`.
+    pub fn new(key: &str, mappings: &[Mapping]) -> Self {
+        Self {
+            key: key.to_owned(),
+            mappings: mappings.to_vec(),
+            columns: Columns::default(),
+            kinds: HashMap::new(),
+        }
     }
 
-    /// The track that `document` describes. Only a missing or malformed id is an error.
-    pub fn track(&mut self, document: &RawDocument) -> Result<Track, DocumentError> {
-        self.decode(document).map(|(track, _, _)| track)
+    /// The track that `document` describes, with what refreshing left with it. Only a missing or malformed id is an
+    /// error.
+    pub fn track(&mut self, document: &RawDocument) -> Result<(Track, Refresh), DocumentError> {
+        self.decode(document).map(|decoded| (decoded.track, decoded.refresh))
     }
 
     /// The same, with what a write must know.
     pub fn known(&mut self, document: &RawDocument) -> Result<Known, DocumentError> {
-        let (track, run, present) = self.decode(document)?;
-        let plan: &ColumnPlan = self.mapper.plan();
-        let targets = self.columns.names().iter().zip(plan.targets()).zip(&present);
-        let fields = targets.filter_map(|((name, target), present)| {
-            let target = target.as_ref().filter(|_| *present)?;
-            Some((name.clone(), target.field.clone()))
-        });
-        Ok(Known { track, run, fields: fields.collect() })
+        let Decoded { track, run, refresh, has } = self.decode(document)?;
+        let kind = &self.kinds[&has];
+        let targets = kind.columns.iter().zip(kind.mapper.plan().targets());
+        let fields =
+            targets.filter_map(|(name, target)| Some((name.clone(), target.as_ref()?.field.clone())));
+        Ok(Known { track, run, refresh, fields: fields.collect() })
     }
 
-    fn decode(&mut self, document: &RawDocument) -> Result<(Track, u64, Vec<bool>), DocumentError> {
-        let key = self.key.clone();
-        let error = |id: String, reason: String| DocumentError { key: key.clone(), id, reason };
+    fn decode(&mut self, document: &RawDocument) -> Result<Decoded, DocumentError> {
+        let error = |id: String, reason: String| DocumentError { key: self.key.clone(), id, reason };
         let mut object = object(document, 0).map_err(|reason| error("?".to_owned(), reason))?;
         let run = object.remove(RUN).and_then(|run| run.as_i64()).unwrap_or(0) as u64;
+        // What somebody else made of it is as good as nothing: the track is then refreshed anew.
+        let refresh = object.remove(REFRESH).and_then(|refresh| serde_json::from_value(refresh).ok());
         let id = object.get(&self.key).map_or_else(|| "nothing".to_owned(), Value::to_string);
         let Some(cells) = self.columns.flatten(object) else {
-            return Err(error(id, "the collection has more different fields than a table can have".to_owned()));
+            return Err(error(
+                id,
+                "the collection has more different fields than a table can have".to_owned(),
+            ));
         };
-        if self.columns.names().len() != self.n_columns {
-            self.fit();
+        let is_there = |cell: &Cell<'_>| !matches!(cell, Cell::Missing);
+        let has: Vec<bool> = cells.iter().map(is_there).collect();
+        if self.kinds.len() == MAX_KINDS && !self.kinds.contains_key(&has) {
+            self.kinds.clear();
         }
-        let present = cells.iter().map(|cell| !matches!(cell, crate::source::Cell::Missing)).collect();
-        let row = RawRow { line: 0, columns: self.columns.names(), cells };
-        match self.mapper.map(&row) {
-            Ok(mapped) => Ok((mapped.track, run, present)),
+        let kind = self.kinds.entry(has.clone()).or_insert_with(|| {
+            let names = self.columns.names().iter().zip(&has).filter(|(_, has)| **has);
+            Kind::new(names.map(|(name, _)| name.clone()).collect(), &self.key, &self.mappings)
+        });
+        let cells = cells.into_iter().filter(is_there).collect();
+        let row = RawRow { line: 0, columns: &kind.columns, cells };
+        match kind.mapper.map(&row) {
+            Ok(mapped) => Ok(Decoded { track: mapped.track, run, refresh: refresh.unwrap_or_default(), has }),
             Err(bad) => Err(error(id, bad.reason)),
         }
     }
+}
+
+/// All that a document says.
+struct Decoded {
+    track: Track,
+    run: u64,
+    refresh: Refresh,
+    /// Whether the document has a value, by column.
+    has: Vec<bool>,
 }
 
 /// Whether a document's field `key` is text that is an id as it stands.

@@ -3,12 +3,15 @@
 use mongodb::bson::{Bson, Document, doc};
 
 use crate::source::columns::{DEFAULT_VECTOR, Field};
+use crate::store::{Provenance, Refresh};
 use crate::track::{Track, value};
 
 use super::document::Known;
 
 /// The import that last touched a document's genres.
 pub(super) const RUN: &str = "nearfield_run";
+/// What refreshing left with a track.
+pub(super) const REFRESH: &str = "nearfield_refresh";
 /// Values that nearfield does not know by name.
 pub(super) const OTHER_VALUES: &str = "values";
 /// Vectors but the default one.
@@ -78,6 +81,21 @@ pub(super) fn changes(before: Option<&Known>, after: &Track, run: u64) -> Docume
         changes.insert(RUN, run as i64);
     }
     changes
+}
+
+/// What refreshing left, as it is in the document.
+pub(super) fn refresh_document(refresh: &Refresh) -> Document {
+    let from = refresh.provenance.iter().map(|(name, Provenance { provider, fetched_at_ms })| {
+        (name.clone(), Bson::from(doc! { "provider": provider, "fetched_at_ms": *fetched_at_ms }))
+    });
+    doc! {
+        "n_refreshes": refresh.n_refreshes as i64,
+        "refreshed_at_ms": refresh.refreshed_at_ms,
+        "changed_at_ms": refresh.changed_at_ms,
+        "n_misses": i64::from(refresh.n_misses),
+        "retry_at_ms": refresh.retry_at_ms,
+        "provenance": from.collect::<Document>(),
+    }
 }
 
 /// Artists as Spotify writes them.

@@ -1,62 +1,71 @@
 //! The catalogue in a collection of MongoDB, in documents as people have them.
 //!
 //! ```text
-//! options.rs     database, collection, fields: from the URI and the environment
+//! options.rs     database, collection, fields: from the URI and settings
 //! connection.rs  the client, time limits, and patience with a server that is away
-//! key.rs         which field the ids are in
+//! shape.rs       which field the ids are in, which others are of use
 //! document.rs    a document as a track
 //! layout.rs      a track as what must be set in its document
 //! pages.rs       all documents in the order of their ids
+//! writes.rs      many updates: in a transaction, or one message after another
 //! ```
 //!
 //! Nothing here needs sessions, transactions or change streams. A write sets values and may be made twice, so it is
-//! made again when its answer was lost; a failed batch may be written in part, and importing again completes it.
-//! A reading is not of one moment: what is written while it goes on may be in it or not. It is never shorter than the
-//! collection: documents are counted before and after.
+//! made again when its answer was lost. Where a server has transactions (a replica set, a sharded cluster) a batch is
+//! written as a whole; elsewhere a failed batch may be written in part, and importing again completes it. Where it has
+//! snapshot sessions a reading is of one moment; elsewhere what is written while it goes on may be in it or not. It is
+//! never shorter than the collection: documents are counted before and after.
 
 mod connection;
 mod document;
-mod key;
 mod layout;
 mod options;
 mod pages;
+mod shape;
+mod writes;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use futures_util::TryStreamExt;
+use mongodb::Collection;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::options::{Acknowledgment, WriteConcern};
 
 use crate::track::{Track, TrackId};
 
 use super::{CatalogueStore, Refresh, Refreshed, StoreError, UpsertCounts, sort_and_coalesce};
 use connection::Connection;
 use document::{Decoder, Known};
-use layout::changes;
-use pages::PageQuery;
+use layout::{REFRESH, changes, refresh_document};
+use pages::{OWN_KEY, PageQuery, Reading};
+use shape::Shape;
+use writes::{STEP, Updates};
 
 pub use document::DocumentError;
-pub use options::{
-    COLLECTION_VARIABLE, DATABASE_VARIABLE, MAP_VARIABLE, MongoOptions, PATIENCE_VARIABLE,
-};
+pub use options::MongoOptions;
 
-/// Tracks that are looked up and written in one message: it must stay below 16 MiB with vectors of 1,024 numbers.
-const WRITE_STEP: usize = 500;
+/// Where workers leave their states, by the collection they are about.
+const STATES: &str = "nearfield_worker";
+const STATE: &str = "state";
 
 /// A catalogue in MongoDB.
 #[derive(Debug)]
 pub struct MongoStore {
     connection: Connection,
     options: MongoOptions,
+    /// The field that ids are in.
     key: String,
+    /// Top-level fields that give something although they are not spelled as usual.
+    spelled: Vec<String>,
 }
 
 impl MongoStore {
     /// Connects to the collection that `uri` and `options` name, and finds out which field its ids are in.
     pub fn open(uri: &str, options: MongoOptions) -> Result<Self, StoreError> {
         let connection = Connection::open(uri, &options)?;
-        let key = key::find(&connection, &options)?;
-        Ok(Self { connection, options, key })
+        let Shape { key, spelled } = Shape::find(&connection, &options)?;
+        Ok(Self { connection, options, key, spelled })
     }
 
     fn decoder(&self) -> Decoder {
@@ -65,8 +74,12 @@ impl MongoStore {
 
     fn pages(&self) -> PageQuery {
         let mapped = self.options.mappings.iter().map(|mapping| mapping.column.as_str());
-        let roots: Vec<&str> = mapped.map(|column| column.split('.').next().unwrap_or(column)).collect();
-        PageQuery::new(&self.key, &roots)
+        let spelled = self.spelled.iter().map(String::as_str);
+        PageQuery::new(&self.key, &mapped.chain(spelled).collect::<Vec<_>>())
+    }
+
+    fn states(&self) -> Collection<Document> {
+        self.connection.database.collection(STATES)
     }
 
     fn document_error(&self, source: DocumentError) -> StoreError {
@@ -87,28 +100,51 @@ impl MongoStore {
         Ok(known)
     }
 
-    fn write(&self, updates: &[Document]) -> Result<(), StoreError> {
-        if updates.is_empty() {
+    /// Reads all documents. Those with the same id give one track: the later ones are merged into the first.
+    fn read_all(
+        &self,
+        query: PageQuery,
+        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut decoder = self.decoder();
+        let reading = Reading::begin(&self.connection, query)?;
+        let n_before = reading.count()?;
+        let mut n_read = 0;
+        let mut waiting: Option<(Track, Refresh)> = None;
+        let mut is_broken = false;
+        reading.for_each(|page| {
+            for document in &page {
+                n_read += 1;
+                let read = decoder.track(document).map_err(|error| self.document_error(error))?;
+                match &mut waiting {
+                    Some((first, _)) if first.id == read.0.id => first.merge(read.0, true),
+                    _ => {
+                        if let Some((track, refresh)) = waiting.replace(read)
+                            && visit(track, refresh).is_break()
+                        {
+                            is_broken = true;
+                            return Ok(false);
+                        }
+                    }
+                }
+            }
+            Ok(true)
+        })?;
+        if is_broken {
             return Ok(());
         }
-        let command = doc! {
-            "update": self.connection.collection.name(),
-            "updates": updates,
-            "ordered": false,
-            "writeConcern": { "w": "majority", "j": true },
-        };
-        let answer = self.connection.command("writing tracks", &command)?;
-        let refused = answer.get_array("writeErrors").ok().and_then(|errors| errors.first());
-        let unsure = answer.get_document("writeConcernError").ok();
-        match (refused, unsure) {
-            (Some(error), _) => Err(self.refused(error.to_string())),
-            (None, Some(error)) => Err(self.refused(error.to_string())),
-            (None, None) => Ok(()),
+        if let Some((track, refresh)) = waiting
+            && visit(track, refresh).is_break()
+        {
+            return Ok(());
         }
-    }
-
-    fn refused(&self, what: String) -> StoreError {
-        StoreError::MongoRefused { name: self.connection.name.clone(), what }
+        let n_after = if reading.is_of_one_moment() { n_before } else { reading.count()? };
+        // Where others write meanwhile, something in between is right.
+        if (n_before.min(n_after)..=n_before.max(n_after)).contains(&n_read) {
+            return Ok(());
+        }
+        let (name, key) = (self.connection.name.clone(), self.key.clone());
+        Err(StoreError::Incomplete { name, key, expected: n_after, got: n_read })
     }
 }
 
@@ -118,12 +154,11 @@ impl CatalogueStore for MongoStore {
         // MongoDB has signed numbers only.
         let run = run & i64::MAX as u64;
         let mut decoder = self.decoder();
-        for step in tracks.chunks(WRITE_STEP) {
+        let mut updates = Updates::default();
+        for step in tracks.chunks(STEP) {
             let ids: Vec<&str> = step.iter().map(|track| track.id.as_str()).collect();
             let known = self.find(&ids, &mut decoder)?;
-            let mut updates = Vec::new();
             for track in step {
-                let id = track.id.as_str();
                 let set = match known.get(&track.id) {
                     None => {
                         counts.inserted += 1;
@@ -143,87 +178,76 @@ impl CatalogueStore for MongoStore {
                     }
                 };
                 if !set.is_empty() {
-                    updates.push(doc! { "q": { &self.key: id }, "u": { "$set": set }, "upsert": true });
+                    updates.set(doc! { &self.key: track.id.as_str() }, set, true);
                 }
             }
-            self.write(&updates)?;
         }
+        updates.write(&self.connection)?;
         Ok(counts)
     }
 
     fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError> {
-        let mut known = self.find(&[id.as_str()], &mut self.decoder())?;
-        Ok(known.remove(id).map(|known| known.track))
+        Ok(self.get_refresh(id)?.map(|(track, _)| track))
     }
 
     fn count(&self) -> Result<u64, StoreError> {
+        // Counted, not estimated: the estimate is wrong after a server was killed.
         let collection = &self.connection.collection;
-        self.connection.call("counting tracks", async || collection.estimated_document_count().await)
+        self.connection.call("counting tracks", async || collection.count_documents(doc! {}).await)
     }
 
-    /// Documents with the same id give one track: the later ones are merged into the first.
     fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
-        let query = self.pages();
-        let mut decoder = self.decoder();
-        let n_before = query.count_all(&self.connection)?;
-        let mut n_read = 0;
-        let mut waiting: Option<Track> = None;
-        let mut is_broken = false;
-        query.for_each(&self.connection, |page| {
-            for document in &page {
-                n_read += 1;
-                let track = decoder.track(document).map_err(|error| self.document_error(error))?;
-                match &mut waiting {
-                    Some(first) if first.id == track.id => first.merge(track, true),
-                    _ => {
-                        if let Some(complete) = waiting.replace(track)
-                            && visit(complete).is_break()
-                        {
-                            is_broken = true;
-                            return Ok(false);
-                        }
-                    }
-                }
-            }
-            Ok(true)
-        })?;
-        if is_broken {
-            return Ok(());
-        }
-        if let Some(last) = waiting
-            && visit(last).is_break()
-        {
-            return Ok(());
-        }
-        let n_after = query.count_all(&self.connection)?;
-        // Where others write meanwhile, something in between is right.
-        if (n_before.min(n_after)..=n_before.max(n_after)).contains(&n_read) {
-            return Ok(());
-        }
-        let (name, key) = (self.connection.name.clone(), self.key.clone());
-        Err(StoreError::Incomplete { name, key, expected: n_after, got: n_read })
+        self.read_all(self.pages(), &mut |track, _| visit(track))
     }
 
     fn scan_refreshes(
         &self,
-        _visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        Err(self.refused("not written yet".to_owned()))
+        self.read_all(self.pages().with_refreshes(), visit)
     }
 
-    fn get_refresh(&self, _id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError> {
-        Err(self.refused("not written yet".to_owned()))
+    fn get_refresh(&self, id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError> {
+        let mut known = self.find(&[id.as_str()], &mut self.decoder())?;
+        Ok(known.remove(id).map(|known| (known.track, known.refresh)))
     }
 
-    fn record_refreshes(&self, _refreshed: Vec<Refreshed>) -> Result<u64, StoreError> {
-        Err(self.refused("not written yet".to_owned()))
+    fn record_refreshes(&self, refreshed: Vec<Refreshed>) -> Result<u64, StoreError> {
+        let mut decoder = self.decoder();
+        let mut updates = Updates::default();
+        let mut n_written = 0;
+        for step in refreshed.chunks(STEP) {
+            let ids: Vec<&str> = step.iter().map(|refreshed| refreshed.track.id.as_str()).collect();
+            let known = self.find(&ids, &mut decoder)?;
+            for Refreshed { track, refresh } in step {
+                let Some(known) = known.get(&track.id) else { continue };
+                let mut merged = known.track.clone();
+                merged.merge(track.clone(), false);
+                let mut set = changes(Some(known), &merged, known.run);
+                set.insert(REFRESH, refresh_document(refresh));
+                updates.set(doc! { &self.key: track.id.as_str() }, set, false);
+                n_written += 1;
+            }
+        }
+        updates.write(&self.connection)?;
+        Ok(n_written)
     }
 
     fn worker_state(&self) -> Result<Option<String>, StoreError> {
-        Err(self.refused("not written yet".to_owned()))
+        let states = self.states();
+        let found = self.connection.call("reading the worker's state", async || {
+            states.find_one(doc! { OWN_KEY: self.connection.collection.name() }).await
+        })?;
+        Ok(found.and_then(|state| state.get_str(STATE).ok().map(str::to_owned)))
     }
 
-    fn set_worker_state(&self, _state: &str) -> Result<(), StoreError> {
-        Err(self.refused("not written yet".to_owned()))
+    fn set_worker_state(&self, state: &str) -> Result<(), StoreError> {
+        let states = self.states();
+        self.connection.call("writing the worker's state", async || {
+            let query = doc! { OWN_KEY: self.connection.collection.name() };
+            let update = doc! { "$set": { STATE: state } };
+            let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+            states.update_one(query, update).upsert(true).write_concern(durable).await.map(|_| ())
+        })
     }
 }

@@ -1,18 +1,23 @@
 //! A collection page by page, in the order of its keys. A page is a query of its own that begins behind the last key of
 //! the page before: a lost connection or a restarted server costs one page, and no cursor has to survive.
+//!
+//! Where the server can (a replica set, a sharded cluster), all pages are read as of one moment, in a snapshot session.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::ClientSession;
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use mongodb::error::{Error, ErrorKind};
 use mongodb::options::Collation;
+use tokio::sync::Mutex;
 
 use crate::source::columns::known_roots;
 use crate::store::StoreError;
 
 use super::connection::Connection;
 use super::document::DocumentError;
-use super::layout::{OTHER_VALUES, OTHER_VECTORS, RUN};
+use super::layout::{OTHER_VALUES, OTHER_VECTORS, REFRESH, RUN};
 
 /// Documents of a page.
 const PAGE: usize = 5_000;
@@ -20,6 +25,8 @@ const PAGE: usize = 5_000;
 const N_AHEAD: usize = 2;
 /// Where MongoDB keeps every document's own key.
 pub(super) const OWN_KEY: &str = "_id";
+/// The server does not keep, or does not have, the moment that the session reads.
+const NO_SNAPSHOT: [i32; 4] = [72, 239, 246, 263];
 
 /// What pages of a collection have in common.
 #[derive(Clone, Debug)]
@@ -37,30 +44,94 @@ struct Place {
 }
 
 impl PageQuery {
-    /// Asks for what tracks are made of, and for the top-level fields `more`.
+    /// Asks for what tracks are made of, and for the fields `more`.
     pub fn new(key: &str, more: &[&str]) -> Self {
-        let mut projection = doc! { OWN_KEY: 1, key: 1, RUN: 1, OTHER_VALUES: 1, OTHER_VECTORS: 1 };
+        let mut projection = doc! { OWN_KEY: 1, RUN: 1, OTHER_VALUES: 1, OTHER_VECTORS: 1 };
         let known: Vec<&str> = known_roots().collect();
-        for root in known.iter().chain(more) {
-            projection.insert(*root, 1);
+        for name in known.iter().chain([&key]).chain(more) {
+            // A field and a field within it must not both be asked for.
+            projection.insert(name.split('.').next().unwrap_or(name), 1);
         }
         Self { key: key.to_owned(), projection }
     }
 
-    /// Documents that have a key of the right type.
-    fn keyed(&self) -> Document {
-        doc! { &self.key: { "$type": "string" } }
+    /// Asks for what refreshing left, too.
+    pub fn with_refreshes(mut self) -> Self {
+        self.projection.insert(REFRESH, 1);
+        self
+    }
+
+    /// The documents behind a place that have a key of the right type.
+    fn filter(&self, after: Option<&Place>) -> Document {
+        let key = self.key.as_str();
+        match after {
+            None => doc! { key: { "$type": "string" } },
+            Some(place) if key == OWN_KEY => doc! { key: { "$gt": &place.key } },
+            Some(place) => doc! { "$or": [
+                { key: { "$gt": &place.key } },
+                { key: &place.key, OWN_KEY: { "$gt": place.own.clone() } },
+            ] },
+        }
+    }
+
+    fn sort(&self) -> Document {
+        let key = self.key.as_str();
+        if key == OWN_KEY {
+            doc! { key: 1 }
+        } else {
+            doc! { key: 1, OWN_KEY: 1 }
+        }
+    }
+}
+
+/// One reading of a collection.
+pub(super) struct Reading<'a> {
+    connection: &'a Connection,
+    query: PageQuery,
+    /// Gone once the server cannot read as of one moment.
+    session: Mutex<Option<ClientSession>>,
+}
+
+impl<'a> Reading<'a> {
+    /// Begins a reading.
+    pub fn begin(connection: &'a Connection, query: PageQuery) -> Result<Self, StoreError> {
+        let session = match connection.can.snapshot_reads {
+            true => Some(connection.call("beginning to read", async || {
+                connection.database.client().start_session().snapshot(true).await
+            })?),
+            false => None,
+        };
+        Ok(Self { connection, query, session: Mutex::new(session) })
+    }
+
+    /// Whether everything is read as of one moment, so far.
+    pub fn is_of_one_moment(&self) -> bool {
+        self.session.try_lock().is_ok_and(|session| session.is_some())
+    }
+
+    /// How many documents the collection has, counted.
+    pub fn count(&self) -> Result<u64, StoreError> {
+        self.connection.call("counting tracks", async || {
+            let count = || self.connection.collection.count_documents(doc! {});
+            let mut session = self.session.lock().await;
+            if let Some(open) = session.as_mut() {
+                match count().session(open).await {
+                    Err(error) if lacks_snapshot(&error) => self.go_on_without(&mut session, &error),
+                    counted => return counted,
+                }
+            }
+            count().await
+        })
     }
 
     /// Reads all pages on a thread of its own and gives them to `visit` until it answers `false`.
     pub fn for_each(
         &self,
-        connection: &Connection,
         mut visit: impl FnMut(Vec<RawDocumentBuf>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let (sender, pages) = sync_channel(N_AHEAD);
         std::thread::scope(|scope| {
-            scope.spawn(move || self.read_all(connection, &sender));
+            scope.spawn(move || self.read_all(&sender));
             for page in pages {
                 if !visit(page?)? {
                     break;
@@ -71,12 +142,12 @@ impl PageQuery {
         })
     }
 
-    fn read_all(&self, connection: &Connection, pages: &SyncSender<Result<Vec<RawDocumentBuf>, StoreError>>) {
+    fn read_all(&self, pages: &SyncSender<Result<Vec<RawDocumentBuf>, StoreError>>) {
         let mut place = None;
         loop {
-            let page = self.read(connection, place.as_ref());
+            let page = self.read(place.as_ref());
             let next = match &page {
-                Ok(page) if page.len() == PAGE => page.last().map(|last| self.place(connection, last)),
+                Ok(page) if page.len() == PAGE => page.last().map(|last| self.place(last)),
                 _ => None,
             };
             // Nobody may want it any more.
@@ -94,45 +165,64 @@ impl PageQuery {
         }
     }
 
-    fn read(&self, connection: &Connection, after: Option<&Place>) -> Result<Vec<RawDocumentBuf>, StoreError> {
-        let key = self.key.as_str();
-        let filter = match after {
-            None => self.keyed(),
-            Some(place) if key == OWN_KEY => doc! { key: { "$gt": &place.key } },
-            Some(place) => doc! { "$or": [
-                { key: { "$gt": &place.key } },
-                { key: &place.key, OWN_KEY: { "$gt": place.own.clone() } },
-            ] },
-        };
-        let sort = if key == OWN_KEY { doc! { key: 1 } } else { doc! { key: 1, OWN_KEY: 1 } };
-        connection.call("reading tracks", async || {
-            let cursor = connection
-                .collection
-                .find(filter.clone())
-                .sort(sort.clone())
-                .projection(self.projection.clone())
-                // Bytewise, whatever the collection's own collation is.
-                .collation(Collation::builder().locale("simple").build())
-                .limit(PAGE as i64)
-                .batch_size(PAGE as u32)
-                .await?;
-            cursor.try_collect().await
+    fn read(&self, after: Option<&Place>) -> Result<Vec<RawDocumentBuf>, StoreError> {
+        let filter = self.query.filter(after);
+        self.connection.call("reading tracks", async || {
+            let find = || {
+                let collection = &self.connection.collection;
+                collection
+                    .find(filter.clone())
+                    .sort(self.query.sort())
+                    .projection(self.query.projection.clone())
+                    // Bytewise, whatever the collection's own collation is.
+                    .collation(Collation::builder().locale("simple").build())
+                    .limit(PAGE as i64)
+                    .batch_size(PAGE as u32)
+            };
+            let mut session = self.session.lock().await;
+            if let Some(open) = session.as_mut() {
+                let page = async {
+                    let mut cursor = find().session(&mut *open).await?;
+                    cursor.stream(open).try_collect().await
+                };
+                match page.await {
+                    Err(error) if lacks_snapshot(&error) => self.go_on_without(&mut session, &error),
+                    page => return page,
+                }
+            }
+            find().await?.try_collect().await
         })
     }
 
-    fn place(&self, connection: &Connection, last: &RawDocumentBuf) -> Result<Place, StoreError> {
-        let broken = |reason: String| StoreError::Document {
-            name: connection.name.clone(),
-            source: DocumentError { key: self.key.clone(), id: "?".to_owned(), reason },
-        };
-        let key = last.get_str(&self.key).map_err(|error| broken(error.to_string()))?.to_owned();
-        let own = last.get(OWN_KEY).map_err(|error| broken(error.to_string()))?;
-        let own = own.and_then(|own| Bson::try_from(own).ok()).unwrap_or(Bson::Null);
-        Ok(Place { key, own })
+    fn go_on_without(&self, session: &mut Option<ClientSession>, error: &Error) {
+        tracing::warn!("{}: reading goes on without a snapshot: {error}", self.connection.name);
+        *session = None;
     }
 
-    /// How many documents the collection has, counted.
-    pub fn count_all(&self, connection: &Connection) -> Result<u64, StoreError> {
-        connection.call("counting tracks", async || connection.collection.count_documents(doc! {}).await)
+    fn place(&self, last: &RawDocument) -> Result<Place, StoreError> {
+        let broken = |reason: &str| StoreError::Document {
+            name: self.connection.name.clone(),
+            source: DocumentError {
+                key: self.query.key.clone(),
+                id: "?".to_owned(),
+                reason: reason.to_owned(),
+            },
+        };
+        let key = at(last, &self.query.key).and_then(RawBsonRef::as_str);
+        let key = key.ok_or_else(|| broken("its key is no text"))?.to_owned();
+        let own = at(last, OWN_KEY).and_then(|own| Bson::try_from(own).ok());
+        Ok(Place { key, own: own.unwrap_or(Bson::Null) })
     }
+}
+
+/// What is at a path of a document.
+fn at<'d>(document: &'d RawDocument, path: &str) -> Option<RawBsonRef<'d>> {
+    match path.split_once('.') {
+        None => document.get(path).ok().flatten(),
+        Some((first, rest)) => at(document.get_document(first).ok()?, rest),
+    }
+}
+
+fn lacks_snapshot(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(command) if NO_SNAPSHOT.contains(&command.code))
 }

@@ -1,0 +1,75 @@
+//! The flags that say where the catalogue is and how it is read.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::config::{LMDB_MAP_GIB, MONGO_PATIENCE_SECONDS};
+use crate::source::mapping::{Mapping, check_mappings};
+use crate::store::{self, CatalogueStore, LmdbOptions, MongoOptions, StoreLocation, StoreOptions};
+
+use super::Failure;
+
+/// Where the catalogue lives.
+#[derive(Debug, Args)]
+pub(crate) struct StoreFlags {
+    /// The catalogue: `lmdb:PATH`, or the URI of a MongoDB server, `mongodb://HOST/DATABASE?collection=NAME`
+    // It may hold a password.
+    #[arg(
+        long,
+        value_name = "STORE",
+        env = "NEARFIELD_STORE",
+        default_value = "lmdb:data/catalogue",
+        hide_env_values = true
+    )]
+    store: String,
+    /// The size that an embedded catalogue can grow to, in GiB of address space
+    #[arg(long, value_name = "GIB", env = "NEARFIELD_LMDB_MAP_GIB", default_value = "64",
+        value_parser = clap::value_parser!(u64).range(LMDB_MAP_GIB))]
+    lmdb_map_gib: u64,
+    /// The database of MongoDB, where the URI names none
+    #[arg(long, value_name = "NAME", env = "NEARFIELD_MONGO_DATABASE", default_value = "nearfield")]
+    mongo_database: String,
+    /// The collection of MongoDB, where the URI names none
+    #[arg(long, value_name = "NAME", env = "NEARFIELD_MONGO_COLLECTION", default_value = "tracks")]
+    mongo_collection: String,
+    /// What fields of documents give that are not recognised: `FIELD=NAME,FIELD=NAME`, nested ones with dots, names as
+    /// those of `import --map`
+    #[arg(long = "mongo-map", value_name = "FIELD=NAME", env = "NEARFIELD_MONGO_MAP", value_delimiter = ',')]
+    mongo_mappings: Vec<Mapping>,
+    /// How long a MongoDB server that does not answer is waited for
+    #[arg(long, value_name = "SECONDS", env = "NEARFIELD_MONGO_PATIENCE_SECONDS", default_value = "60",
+        value_parser = clap::value_parser!(u64).range(MONGO_PATIENCE_SECONDS))]
+    mongo_patience_seconds: u64,
+}
+
+impl StoreFlags {
+    /// Where the catalogue is.
+    pub fn location(&self) -> Result<StoreLocation, Failure> {
+        StoreLocation::parse(&self.store).map_err(|error| Failure::Usage(error.to_string()))
+    }
+
+    /// Opens the catalogue, creating it when it does not exist.
+    pub fn open(&self) -> Result<Arc<dyn CatalogueStore>, Failure> {
+        Ok(store::open(&self.location()?, &self.options()?)?)
+    }
+
+    /// Opens the catalogue; `None` when it does not exist yet.
+    pub fn open_existing(&self) -> Result<Option<Arc<dyn CatalogueStore>>, Failure> {
+        Ok(store::open_existing(&self.location()?, &self.options()?)?)
+    }
+
+    fn options(&self) -> Result<StoreOptions, Failure> {
+        check_mappings(&self.mongo_mappings)
+            .map_err(|error| Failure::Usage(format!("--mongo-map: {error}")))?;
+        Ok(StoreOptions {
+            lmdb: LmdbOptions::with_map_gib(self.lmdb_map_gib),
+            mongo: MongoOptions {
+                database: self.mongo_database.clone(),
+                collection: self.mongo_collection.clone(),
+                mappings: self.mongo_mappings.clone(),
+                patience_seconds: self.mongo_patience_seconds,
+            },
+        })
+    }
+}

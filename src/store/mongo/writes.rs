@@ -1,0 +1,84 @@
+//! Writing many tracks: in one transaction where the server has such a thing, so that all of them are written or none;
+//! else one message after another, of which a failure leaves the first ones written.
+
+use mongodb::bson::{Document, doc};
+use mongodb::error::{Error, ErrorKind, UNKNOWN_TRANSACTION_COMMIT_RESULT};
+use mongodb::options::{Acknowledgment, WriteConcern};
+
+use crate::store::StoreError;
+
+use super::connection::Connection;
+
+/// Statements of one message: with vectors of 1,024 numbers it must stay below 16 MiB.
+pub(super) const STEP: usize = 500;
+/// Servers that answer so have no transactions, whatever else they say of themselves.
+const NO_TRANSACTIONS: [i32; 2] = [20, 263];
+const ACTION: &str = "writing tracks";
+
+/// Statements of an `update` command that may be made twice.
+#[derive(Debug, Default)]
+pub(super) struct Updates(Vec<Document>);
+
+impl Updates {
+    /// Sets fields of the document that `query` finds, which is made where there is none and `upsert` says so.
+    pub fn set(&mut self, query: Document, fields: Document, upsert: bool) {
+        self.0.push(doc! { "q": query, "u": { "$set": fields }, "upsert": upsert });
+    }
+
+    /// Makes them, durably.
+    pub fn write(self, connection: &Connection) -> Result<(), StoreError> {
+        let name = connection.collection.name();
+        let message = |step: &[Document]| doc! { "update": name, "updates": step, "ordered": false };
+        let messages: Vec<Document> = self.0.chunks(STEP).map(message).collect();
+        if connection.can.transactions && messages.len() > 1 {
+            match transaction(connection, &messages) {
+                Err(StoreError::Mongo { source, .. }) if lacks_transactions(&source) => {}
+                done => return done,
+            }
+        }
+        for mut message in messages {
+            message.insert("writeConcern", doc! { "w": "majority", "j": true });
+            let answer = connection.command(ACTION, &message)?;
+            refused(connection, &answer)?;
+        }
+        Ok(())
+    }
+}
+
+fn transaction(connection: &Connection, messages: &[Document]) -> Result<(), StoreError> {
+    let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+    let answers = connection.call(ACTION, async || {
+        let mut session = connection.database.client().start_session().await?;
+        session.start_transaction().write_concern(durable.clone()).await?;
+        let mut answers = Vec::with_capacity(messages.len());
+        for message in messages {
+            answers.push(connection.database.run_command(message.clone()).session(&mut session).await?);
+        }
+        // A transaction in which a statement failed is over already.
+        if answers.iter().all(|answer| !answer.contains_key("writeErrors")) {
+            while let Err(error) = session.commit_transaction().await {
+                if !error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(answers)
+    })?;
+    answers.iter().try_for_each(|answer| refused(connection, answer))
+}
+
+/// An error where the server did not make all statements of a message.
+pub(super) fn refused(connection: &Connection, answer: &Document) -> Result<(), StoreError> {
+    let refused = answer.get_array("writeErrors").ok().and_then(|errors| errors.first());
+    let unsure = answer.get_document("writeConcernError").ok();
+    let what = match (refused, unsure) {
+        (Some(error), _) => error.to_string(),
+        (None, Some(error)) => error.to_string(),
+        (None, None) => return Ok(()),
+    };
+    Err(StoreError::MongoRefused { name: connection.name.clone(), what })
+}
+
+fn lacks_transactions(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(command) if NO_TRANSACTIONS.contains(&command.code))
+}
