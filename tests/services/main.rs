@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod mongo;
+mod mongo_replica;
 mod mongo_server;
 mod mongo_shapes;
 mod server;

@@ -47,28 +47,28 @@ impl Updates {
 
 fn transaction(connection: &Connection, messages: &[Document]) -> Result<(), StoreError> {
     let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
-    let answers = connection.call(ACTION, async || {
+    let answer = connection.call(ACTION, async || {
         let mut session = connection.database.client().start_session().await?;
         session.start_transaction().write_concern(durable.clone()).await?;
-        let mut answers = Vec::with_capacity(messages.len());
         for message in messages {
-            answers.push(connection.database.run_command(message.clone()).session(&mut session).await?);
-        }
-        // A transaction in which a statement failed is over already.
-        if answers.iter().all(|answer| !answer.contains_key("writeErrors")) {
-            while let Err(error) = session.commit_transaction().await {
-                if !error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) {
-                    return Err(error);
-                }
+            let answer = connection.database.run_command(message.clone()).session(&mut session).await?;
+            if answer.contains_key("writeErrors") {
+                // The transaction is over already, and nothing of it is left.
+                return Ok(answer);
             }
         }
-        Ok(answers)
+        while let Err(error) = session.commit_transaction().await {
+            if !error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) {
+                return Err(error);
+            }
+        }
+        Ok(Document::new())
     })?;
-    answers.iter().try_for_each(|answer| refused(connection, answer))
+    refused(connection, &answer)
 }
 
 /// An error where the server did not make all statements of a message.
-pub(super) fn refused(connection: &Connection, answer: &Document) -> Result<(), StoreError> {
+fn refused(connection: &Connection, answer: &Document) -> Result<(), StoreError> {
     let refused = answer.get_array("writeErrors").ok().and_then(|errors| errors.first());
     let unsure = answer.get_document("writeConcernError").ok();
     let what = match (refused, unsure) {

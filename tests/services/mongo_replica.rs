@@ -1,0 +1,56 @@
+//! What only a replica set can do: readings of one moment, batches as a whole. The server is emulated and slow, so these
+//! run with the long tests: `scripts/services up --replica-set`, then `cargo test --test services -- --ignored`.
+
+use std::ops::ControlFlow;
+
+use mongodb::bson::doc;
+use nearfield::demo;
+use nearfield::store::CatalogueStore;
+use nearfield::track::Track;
+
+use crate::mongo::{TestCollection, all};
+use crate::server::address;
+
+#[test]
+#[ignore = "needs a replica set"]
+fn a_reading_is_of_one_moment() {
+    let collection = TestCollection::at(&address("MONGO_REPLICA_URL"));
+    let store = collection.store();
+    store.upsert(demo::catalogue(12_000, 1).collect(), 1).unwrap();
+    let expected = all(&store);
+    let mut tracks: Vec<Track> = Vec::new();
+    store
+        .scan(&mut |track| {
+            if tracks.is_empty() {
+                // Behind all that was read so far, and ahead of it.
+                collection.insert(&[doc! { "_id": "zzzz" }, doc! { "_id": "0" }]);
+                let last = expected[11_999].id.as_str();
+                collection.with(async |raw| raw.delete_one(doc! { "_id": last }).await.unwrap());
+            }
+            tracks.push(track);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert!(tracks == expected);
+    assert_eq!(all(&store).len(), 12_001);
+}
+
+#[test]
+#[ignore = "needs a replica set"]
+fn a_refused_batch_leaves_nothing() {
+    let collection = TestCollection::at(&address("MONGO_REPLICA_URL"));
+    collection.insert(&[doc! { "_id": "first", "name": "x" }]);
+    let store = collection.store();
+    let tracks: Vec<Track> = demo::catalogue(2_000, 1).collect();
+    // A rule that one of the last tracks breaks.
+    let bad = tracks[1_900].id.as_str();
+    let rule = doc! { "collMod": "tracks", "validator": { "_id": { "$ne": bad } } };
+    collection.with(async |raw| {
+        raw.client().database(raw.namespace().db.as_str()).run_command(rule).await.unwrap()
+    });
+    let error = store.upsert(tracks.clone(), 1).unwrap_err().to_string();
+    assert!(error.contains("refused"), "{error}");
+    assert_eq!(store.count().unwrap(), 1, "a part of the batch was written");
+    store.upsert(tracks[..1_900].to_vec(), 1).unwrap();
+    assert_eq!(store.count().unwrap(), 1_901);
+}
