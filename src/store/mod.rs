@@ -56,6 +56,10 @@ pub trait CatalogueStore: Send + Sync {
     /// it is durable when this returns. A track that was removed meanwhile is left out. Returns how many were written.
     fn record_refreshes(&self, refreshed: Vec<Refreshed>) -> Result<u64, StoreError>;
 
+    /// How many tracks were changed since `since_ms` (milliseconds since 1970) by whoever, as far as `enough`: more are
+    /// not counted. `None` where the store does not know.
+    fn changed_since(&self, since_ms: i64, enough: u64) -> Result<Option<u64>, StoreError>;
+
     /// What the worker left for its next run: a text that only it understands.
     fn worker_state(&self) -> Result<Option<String>, StoreError>;
 

@@ -10,5 +10,7 @@ mod mongo_replica;
 mod mongo_server;
 mod mongo_shapes;
 mod server;
+// Not all of it is needed here.
+#[allow(dead_code)]
 #[path = "../it/support.rs"]
 mod support;

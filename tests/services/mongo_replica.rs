@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 
 use mongodb::bson::doc;
 use nearfield::demo;
-use nearfield::store::CatalogueStore;
+use nearfield::store::{CatalogueStore, Refresh, Refreshed};
 use nearfield::track::Track;
 
 use crate::mongo::{TestCollection, all};
-use crate::server::address;
+use crate::server::{address, wait_for};
 
 #[test]
 #[ignore = "needs a replica set"]
@@ -53,4 +53,37 @@ fn a_refused_batch_leaves_nothing() {
     assert_eq!(store.count().unwrap(), 1, "a part of the batch was written");
     store.upsert(tracks[..1_900].to_vec(), 1).unwrap();
     assert_eq!(store.count().unwrap(), 1_901);
+}
+
+#[test]
+#[ignore = "needs a replica set"]
+fn changes_are_counted_whoever_made_them() {
+    let collection = TestCollection::at(&address("MONGO_REPLICA_URL"));
+    let store = collection.store();
+    let tracks: Vec<Track> = demo::catalogue(700, 1).collect();
+    store.upsert(tracks.clone(), 1).unwrap();
+    let now_ms = || jiff::Timestamp::now().as_millisecond();
+    let since = now_ms();
+    // The stream is asked by whole seconds.
+    wait_for("the next second", || (now_ms() / 1_000 > since / 1_000).then_some(()));
+    let since = now_ms();
+    assert_eq!(store.changed_since(since, 1_000).unwrap(), Some(0));
+    let refreshes = tracks[..50].iter().map(|track| Refreshed {
+        track: Track::new(track.id.clone()),
+        refresh: Refresh { n_refreshes: 1, ..Refresh::default() },
+    });
+    store.record_refreshes(refreshes.collect()).unwrap();
+    assert_eq!(store.changed_since(since, 1_000).unwrap(), Some(0), "nothing of a track was changed");
+    let id = |n: usize| doc! { "_id": tracks[n].id.as_str() };
+    collection.with(async |raw| {
+        for n in 0..3 {
+            for plays in 0..2 {
+                raw.update_one(id(n), doc! { "$set": { "energy": plays } }).await.unwrap();
+            }
+        }
+        raw.delete_one(id(3)).await.unwrap();
+        raw.insert_one(doc! { "_id": "new" }).await.unwrap();
+    });
+    assert_eq!(store.changed_since(since, 1_000).unwrap(), Some(5));
+    assert_eq!(store.changed_since(since, 2).unwrap(), Some(2));
 }

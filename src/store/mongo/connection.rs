@@ -33,6 +33,8 @@ pub(super) struct Abilities {
     pub snapshot_reads: bool,
     /// Many writes at once (MongoDB 4.4, where they also create collections).
     pub transactions: bool,
+    /// What was changed since a moment (MongoDB 4.0).
+    pub change_streams: bool,
 }
 
 impl Abilities {
@@ -43,7 +45,7 @@ impl Abilities {
         let has_sessions = hello.get("logicalSessionTimeoutMinutes").is_some_and(|t| *t != Bson::Null);
         let version = hello.get_i32("maxWireVersion").unwrap_or(0);
         let can = |least: i32| is_replicated && has_sessions && version >= least;
-        Self { snapshot_reads: can(13), transactions: can(9) }
+        Self { snapshot_reads: can(13), transactions: can(9), change_streams: can(7) }
     }
 }
 

@@ -7,6 +7,7 @@
 //! document.rs    a document as a track
 //! layout.rs      a track as what must be set in its document
 //! pages.rs       all documents in the order of their ids
+//! changes.rs     what was changed since a moment
 //! writes.rs      many updates: in a transaction, or one message after another
 //! ```
 //!
@@ -16,6 +17,7 @@
 //! snapshot sessions a reading is of one moment; elsewhere what is written while it goes on may be in it or not. It is
 //! never shorter than the collection: documents are counted before and after.
 
+mod changes;
 mod connection;
 mod document;
 mod layout;
@@ -231,6 +233,10 @@ impl CatalogueStore for MongoStore {
         }
         updates.write(&self.connection)?;
         Ok(n_written)
+    }
+
+    fn changed_since(&self, since_ms: i64, enough: u64) -> Result<Option<u64>, StoreError> {
+        changes::changed_since(&self.connection, since_ms, enough)
     }
 
     fn worker_state(&self) -> Result<Option<String>, StoreError> {
