@@ -35,6 +35,9 @@ pub mod eval;
 
 pub mod build;
 
+// From published snapshots to answers over HTTP.
+pub mod live;
+
 pub mod config;
 pub mod http;
 

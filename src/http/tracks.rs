@@ -96,7 +96,8 @@ fn find(snapshot: &Snapshot, query: String, limit: usize) -> Result<SearchAnswer
     let popularity = snapshot.raw_column(value::POPULARITY);
     let popularity_of =
         |item: crate::track::ItemIdx| popularity.map_or(f64::NAN, |column| column[item.as_usize()]);
-    let hits = snapshot.titles().search_among(&query, limit, popularity_of, |item| !snapshot.is_removed(item));
+    let hits =
+        snapshot.titles().search_among(&query, limit, popularity_of, |item| !snapshot.is_removed(item));
     let show = |hit: crate::titles::TitleHit| {
         let id = snapshot.items().id(hit.item).into_owned();
         Ok(SearchResult { id, score: hit.score, track: TrackView::of(snapshot, hit.item)? })

@@ -264,7 +264,12 @@ impl Snapshot {
         }
         if let Some(forest) = &self.open.forest {
             forest.wait().map_err(|error| {
-                ArtifactError::damaged(&self.open.directory.join(FOREST_FILE), "forest", "a usable forest", error)
+                ArtifactError::damaged(
+                    &self.open.directory.join(FOREST_FILE),
+                    "forest",
+                    "a usable forest",
+                    error,
+                )
             })?;
         }
         Ok(())

@@ -24,12 +24,7 @@ pub(super) struct Removed {
 
 impl Removed {
     /// The items of `removals` that a generation holds whose reading began at `read_started`.
-    pub fn of(
-        removals: &Removals,
-        read_started: jiff::Timestamp,
-        items: &Items,
-        vectors: &Vectors,
-    ) -> Self {
+    pub fn of(removals: &Removals, read_started: jiff::Timestamp, items: &Items, vectors: &Vectors) -> Self {
         // Both are in the order of ids.
         let found: Vec<ItemIdx> =
             removals.hidden_from(read_started).filter_map(|id| items.find(id)).collect();

@@ -223,12 +223,7 @@ where
     }
 
     /// The items that match every word, or (unless `need_all`) any.
-    fn gather(
-        &self,
-        words: &[Vec<Span>],
-        need_all: bool,
-        accept: &impl Fn(ItemIdx) -> bool,
-    ) -> Candidates {
+    fn gather(&self, words: &[Vec<Span>], need_all: bool, accept: &impl Fn(ItemIdx) -> bool) -> Candidates {
         let mut found = Candidates::new(self.n_items);
         let mut order: Vec<&Vec<Span>> = words.iter().collect();
         // The rarest word first: it admits the fewest candidates. The sort is stable, hence deterministic.
@@ -256,13 +251,7 @@ where
     }
 
     /// Looks through the postings of `span`; of more than `budget`, through those of the most frequent terms.
-    fn scan(
-        &self,
-        span: &Span,
-        found: &mut Candidates,
-        admit: &impl Fn(ItemIdx) -> bool,
-        budget: &mut u64,
-    ) {
+    fn scan(&self, span: &Span, found: &mut Candidates, admit: &impl Fn(ItemIdx) -> bool, budget: &mut u64) {
         let n = self.n_postings(&span.terms);
         if n <= *budget {
             *budget -= n;
