@@ -63,7 +63,8 @@ impl Removals {
         }
     }
 
-    fn note(&mut self, id: &TrackId, time: Timestamp) {
+    /// Adds an entry; of two times of a track the later counts.
+    pub fn note(&mut self, id: &TrackId, time: Timestamp) {
         let known = self.by_id.entry(id.clone()).or_insert(time);
         *known = time.max(*known);
     }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Failure, StoreFlag, print_json, print_line};
+use super::{Context, Failure, SnapshotFlags, StoreFlag, print_json, print_line};
+use crate::artifact::{Removals, SnapshotDir};
 use crate::import::{Destination, Import, Outcome, RejectsPlace};
 use crate::source::mapping::Mapping;
 use crate::store::{self, CatalogueStore, StoreLocation};
@@ -15,6 +16,8 @@ pub(super) struct ImportArgs {
     files: Vec<PathBuf>,
     #[command(flatten)]
     store: StoreFlag,
+    #[command(flatten)]
+    snapshot: SnapshotFlags,
     /// Read FIELD from COLUMN; repeatable. Fields: id, name, artists, artist_ids, album, album_id, release_date,
     /// genres, explicit, track_number, disc_number, every audio feature, popularity, release_year, duration_ms,
     /// value:NAME (any number), vector, vector:NAME (2 to 1024 numbers), ignore
@@ -43,6 +46,7 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
         None => RejectsPlace::Directory(location.parent_dir().join("rejects")),
     };
     import.check_rejects(&rejects).map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut cleared = Ok(());
     let Outcome { report, error } = if args.dry_run {
         let existing = store::open_existing(&args.store.store)?;
         let destination = Destination::DryRun(existing.as_deref());
@@ -50,7 +54,10 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     } else {
         let store = store::open(&args.store.store)?;
         let store: &dyn CatalogueStore = &*store;
-        import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel)
+        let outcome = import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel);
+        // Also after an import that ended early: what was written is in the catalogue again.
+        cleared = clear_removals(store, &args.snapshot);
+        outcome
     };
     if args.json {
         print_json(&report)?;
@@ -59,6 +66,19 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     }
     match error {
         Some(error) => Err(error.into()),
-        None => Ok(()),
+        None => cleared,
     }
+}
+
+/// Takes the tracks that are in the catalogue again off the list of removals.
+fn clear_removals(store: &dyn CatalogueStore, snapshot: &SnapshotFlags) -> Result<(), Failure> {
+    let directory = SnapshotDir::new(&snapshot.indexes, &snapshot.name)?;
+    let mut back = Removals::default();
+    for (id, time) in directory.removals()?.iter() {
+        if store.get(id)?.is_some() {
+            back.note(id, time);
+        }
+    }
+    directory.clear_removed(&back)?;
+    Ok(())
 }

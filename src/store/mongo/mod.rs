@@ -36,9 +36,7 @@ use layout::changes;
 use pages::PageQuery;
 
 pub use document::DocumentError;
-pub use options::{
-    COLLECTION_VARIABLE, DATABASE_VARIABLE, MAP_VARIABLE, MongoOptions, PATIENCE_VARIABLE,
-};
+pub use options::{COLLECTION_VARIABLE, DATABASE_VARIABLE, MAP_VARIABLE, MongoOptions, PATIENCE_VARIABLE};
 
 /// Tracks that are looked up and written in one message: it must stay below 16 MiB with vectors of 1,024 numbers.
 const WRITE_STEP: usize = 500;
@@ -98,6 +96,11 @@ impl MongoStore {
             "writeConcern": { "w": "majority", "j": true },
         };
         let answer = self.connection.command("writing tracks", &command)?;
+        self.check_written(&answer)
+    }
+
+    /// Errors of single statements, and of waiting for the disks.
+    fn check_written(&self, answer: &Document) -> Result<(), StoreError> {
         let refused = answer.get_array("writeErrors").ok().and_then(|errors| errors.first());
         let unsure = answer.get_document("writeConcernError").ok();
         match (refused, unsure) {
@@ -149,6 +152,24 @@ impl CatalogueStore for MongoStore {
             self.write(&updates)?;
         }
         Ok(counts)
+    }
+
+    fn remove(&self, ids: &[TrackId]) -> Result<u64, StoreError> {
+        let mut n_removed = 0;
+        for step in ids.chunks(WRITE_STEP) {
+            let ids: Vec<&str> = step.iter().map(TrackId::as_str).collect();
+            let command = doc! {
+                "delete": self.connection.collection.name(),
+                // All documents with such an id, compared bytewise whatever the collection's collation is.
+                "deletes": [{ "q": { &self.key: { "$in": ids } }, "limit": 0, "collation": { "locale": "simple" } }],
+                "writeConcern": { "w": "majority", "j": true },
+            };
+            let answer = self.connection.command("removing tracks", &command)?;
+            self.check_written(&answer)?;
+            let n = answer.get("n").and_then(|n| n.as_i64().or(n.as_i32().map(i64::from)));
+            n_removed += n.unwrap_or(0).unsigned_abs();
+        }
+        Ok(n_removed)
     }
 
     fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError> {
