@@ -71,10 +71,7 @@ impl Removals {
 
     /// Reads the contents of the file at `path`.
     fn parse(text: &str, path: &Path) -> Result<Self, ArtifactError> {
-        let damaged = |what: &str, expected: &str, got: &str| {
-            let got: String = got.chars().take(200).collect();
-            ArtifactError::damaged(path, what, expected, format!("{got:?}"))
-        };
+        let damaged = |what, expected: &str, got: &str| damaged(path, what, expected, got);
         let (head, entries) = text.split_once('\n').unwrap_or((text, ""));
         let Some(checksum) = head.strip_prefix(HEAD) else {
             return Err(damaged("first line", &format!("`{HEAD}` and a checksum"), head));
@@ -104,6 +101,13 @@ impl Removals {
     }
 }
 
+fn damaged(path: &Path, what: &'static str, expected: &str, got: &str) -> ArtifactError {
+    // It may be anything, of any length.
+    let got: String = got.chars().take(200).collect();
+    let (expected, got) = (expected.to_owned(), format!("{got:?}"));
+    ArtifactError::DamagedRemovals { path: path.to_owned(), what, expected, got }
+}
+
 impl SnapshotDir {
     /// The list of removals; an empty one where there is no file.
     pub fn removals(&self) -> Result<Removals, ArtifactError> {
@@ -111,7 +115,7 @@ impl SnapshotDir {
         match fs::read(&path) {
             Ok(bytes) => match str::from_utf8(&bytes) {
                 Ok(text) => Removals::parse(text, &path),
-                Err(error) => Err(ArtifactError::damaged(&path, "contents", "UTF-8", error)),
+                Err(error) => Err(damaged(&path, "contents", "UTF-8", &error.to_string())),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Removals::default()),
             Err(error) => Err(ArtifactError::io("read", &path)(error)),
@@ -254,7 +258,7 @@ mod tests {
         let check = |damaged: &[u8]| {
             fs::write(&path, damaged).unwrap();
             let error = directory.removals().unwrap_err();
-            assert!(matches!(error, ArtifactError::Damaged { .. }), "{error}");
+            assert!(matches!(error, ArtifactError::DamagedRemovals { .. }), "{error}");
         };
         for at in 0..bytes.len() {
             check(&bytes[..at]);

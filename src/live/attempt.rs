@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use crate::artifact::ArtifactError;
 use crate::progress::CancelToken;
 
 use super::{Live, gates};
@@ -68,9 +69,8 @@ impl Live {
         let number = self.n_attempts.fetch_add(1, Ordering::SeqCst) + 1;
         let previous = self.served().generation().to_owned();
         let refused = self.serve_current(again, cancel).err().map(Arc::new);
+        let is_news = again || refused != self.refused();
         if let Some(refusal) = &refused {
-            let known = self.refused.load();
-            let is_news = again || known.as_deref() != Some(&**refusal);
             if is_news && !cancel.is_cancelled() {
                 tracing::error!("{refusal}; generation {previous} goes on being served");
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
@@ -78,7 +78,10 @@ impl Live {
         }
         self.refused.store(refused.clone());
         let attempt = Attempt { generation: self.served().generation().to_owned(), previous, refused };
-        attempts.last = Some((number, attempt.clone()));
+        // What was refused before and not tried now answers nobody who asks for another try.
+        if is_news || attempt.refused.is_none() {
+            attempts.last = Some((number, attempt.clone()));
+        }
         attempt
     }
 
@@ -94,6 +97,8 @@ impl Live {
             if let (Some(known), false) = (known, again) {
                 return Err((*known).clone());
             }
+            // Without it nothing can be swapped in, which is better known before all files are read.
+            self.directory.removals().map_err(|error| unlisted(&wanted, &error))?;
             tracing::info!("checking generation {wanted}");
             let passed = gates::pass(self.directory.resolve(Some(&wanted)), &self.settings, cancel);
             // Checking takes its time: `CURRENT` may name another one by now, or again the one being served.
@@ -101,11 +106,7 @@ impl Live {
                 (_, now) if now == self.served().generation() => return Ok(()),
                 (Err(_), now) if now != wanted => {}
                 (Ok(snapshot), _) => {
-                    self.swap_in(&snapshot).map_err(|error| Refusal {
-                        generation: Some(wanted.clone()),
-                        reason: error.to_string(),
-                        passing: true,
-                    })?;
+                    self.swap_in(&snapshot).map_err(|error| unlisted(&wanted, &error))?;
                     tracing::info!("serving generation {wanted}");
                 }
                 (Err(error), _) => {
@@ -124,4 +125,9 @@ impl Live {
         };
         Err(Refusal { generation: None, reason, passing: true })
     }
+}
+
+/// The list of removals cannot be read: what must not be returned is not known.
+fn unlisted(generation: &str, error: &ArtifactError) -> Refusal {
+    Refusal { generation: Some(generation.to_owned()), reason: error.to_string(), passing: true }
 }

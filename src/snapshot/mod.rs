@@ -24,6 +24,7 @@ pub struct Snapshot {
     removed: Arc<Removed>,
     filters: Arc<FilterCache>,
     filter_cache_bytes: u64,
+    edition: String,
 }
 
 /// The files of a generation; those who look at it with different removals share them.
@@ -101,6 +102,7 @@ impl Snapshot {
             manifest,
         };
         Ok(Self {
+            edition: open.manifest.generation.clone(),
             open: Arc::new(open),
             removed: Arc::default(),
             filters: Arc::new(FilterCache::new(filter_cache::DEFAULT_BYTES)),
@@ -195,11 +197,18 @@ impl Snapshot {
             _ => Arc::new(FilterCache::new(self.filter_cache_bytes)),
         };
         Self {
+            edition: self.manifest().generation.clone() + &removed.fingerprint(),
             open: Arc::clone(&self.open),
             removed: Arc::new(removed),
             filters,
             filter_cache_bytes: self.filter_cache_bytes,
         }
+    }
+
+    /// The generation's name, followed by what tells its removed tracks apart, if there are any: answers kept under one
+    /// edition are those of any other snapshot with the same.
+    pub fn edition(&self) -> &str {
+        &self.edition
     }
 
     /// The item with this id; `None` also where it was removed.

@@ -36,6 +36,13 @@ impl Removed {
         Self { items: found, rest: Some(Arc::new(Allowed::new(rest, vectors))) }
     }
 
+    /// What tells these items from others; empty for none.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        self.items.iter().for_each(|item| _ = hasher.update(&item.0.to_le_bytes()));
+        if self.items.is_empty() { String::new() } else { format!("-{}", &hasher.finalize().to_hex()[..16]) }
+    }
+
     pub fn contains(&self, item: ItemIdx) -> bool {
         self.items.binary_search(&item).is_ok()
     }

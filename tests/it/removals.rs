@@ -9,8 +9,11 @@ use nearfield::build::{BuildOptions, build};
 use nearfield::demo;
 use nearfield::feature::Schema;
 use nearfield::index::{Allowed, ItemSet};
+use nearfield::live::{Live, LiveSettings};
 use nearfield::progress::{CancelToken, Progress};
-use nearfield::query::{EngineChoice, NearestRequest, SimilarRequest, nearest, similar, similar_batch};
+use nearfield::query::{
+    Answer, EngineChoice, NearestRequest, SimilarRequest, nearest, similar, similar_batch,
+};
 use nearfield::snapshot::Snapshot;
 use nearfield::store::{CatalogueStore, LmdbOptions, LmdbStore};
 use nearfield::track::{ItemIdx, Track, TrackId};
@@ -41,6 +44,10 @@ fn some(snapshot: &Snapshot, step: usize) -> (Removals, BTreeSet<String>) {
 
 fn request(json: Value) -> SimilarRequest {
     serde_json::from_value(json).unwrap()
+}
+
+fn ranking(answer: &Answer) -> Vec<(String, f32)> {
+    answer.results.iter().map(|result| (result.id.clone(), result.similarity)).collect()
 }
 
 #[test]
@@ -93,12 +100,15 @@ fn no_engine_returns_them_and_counts_are_without_them() {
         }
         for (answer, request) in similar_batch(&without, &batch).into_iter().zip(&batch) {
             let alone = similar(&without, request).unwrap();
-            assert_eq!(answer.unwrap().results, alone.results);
+            assert_eq!(ranking(&answer.unwrap()), ranking(&alone));
         }
         // The list shrinks, and everything is as before, compiled filters too.
         let again = without.with_removals(&Removals::default());
         for request in &batch {
-            assert_eq!(similar(&again, request).unwrap().results, similar(&whole, request).unwrap().results);
+            assert_eq!(
+                ranking(&similar(&again, request).unwrap()),
+                ranking(&similar(&whole, request).unwrap())
+            );
         }
     }
 }
@@ -367,24 +377,40 @@ fn a_build_that_began_before_the_removal_still_hides_them() {
 #[test]
 fn removals_outlive_what_a_build_drops_while_an_old_generation_is_served() {
     let place = Place::new();
-    let server = place.serve();
-    let id = place.id(3);
+    let live = Live::open(place.indexes(), LiveSettings { filter_cache_bytes: 0, min_recall: 0.0 }).unwrap();
+    let first = live.served().generation().to_owned();
+    let (id, other) = (place.id(3), place.id(4));
     place.remove(&[&id]);
-    server.until(&path_of(&id), |answer| answer.status == 404);
-    let first = server.get("/readyz").ok()["generation"].clone();
-    // Generations that this server refuses, until the list and the generation it serves are gone from the disk.
-    let directory = place.indexes();
+    live.apply_removals();
+    let n_removed = || live.served().snapshot.removed().len();
+    assert_eq!((n_removed(), live.counts().removals), (1, 1));
+    // Until the generation served is gone from the disk, and the list with it, which no other generation needs.
     for _ in 0..2 {
-        let generation = place.build(&BuildOptions { keep: 1, ..options() });
-        // The server may have taken it before it was damaged: then there is nothing to show.
-        fs::remove_file(directory.path().join(&generation).join("tags.nf")).ok();
+        place.build(&BuildOptions { keep: 1, ..options() });
     }
     assert_eq!(place.listed(), Vec::<String>::new());
-    server.post("/api/v1/admin/reload", "");
-    if server.get("/readyz").json()["generation"] == first {
-        assert_eq!(server.get("/api/v1/indexes").ok()["serving"]["removed"], 1);
-    }
-    server.get(&path_of(&id)).refused("gone", 404, "unknown_track", "id");
+    assert!(!place.indexes().path().join(&first).exists());
+    live.apply_removals();
+    assert_eq!((n_removed(), live.served().generation()), (1, first.as_str()));
+    place.remove(&[&other]);
+    live.apply_removals();
+    assert_eq!(n_removed(), 2);
+    // The newest is without the first track, and holds the other.
+    let attempt = live.follow(&CancelToken::new());
+    assert!(attempt.refused.is_none(), "{attempt:?}");
+    assert_eq!((attempt.previous, n_removed()), (first, 1));
+    let find = |id: &str| live.served().snapshot.find(&TrackId::parse(id).unwrap());
+    assert_eq!((find(&id), find(&other)), (None, None));
+}
+
+#[test]
+fn what_answers_depend_on_has_a_name() {
+    let whole = open();
+    let edition = |step: usize| whole.with_removals(&some(&whole, step).0).edition().to_owned();
+    assert_eq!(whole.edition(), whole.manifest().generation);
+    assert_eq!(whole.with_removals(&Removals::default()).edition(), whole.edition());
+    assert_eq!(edition(500), edition(500));
+    assert_eq!(BTreeSet::from([edition(500), edition(7), edition(1), whole.edition().to_owned()]).len(), 4);
 }
 
 #[test]

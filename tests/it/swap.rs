@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use nearfield::artifact::SnapshotDir;
+use nearfield::artifact::{Manifest, SnapshotDir};
 use nearfield::build::BuildOptions;
 use nearfield::query::{SimilarRequest, similar};
 use nearfield::snapshot::Snapshot;
@@ -198,20 +198,21 @@ fn a_damaged_generation_is_refused_and_the_old_one_goes_on() {
 #[test]
 fn a_generation_below_the_floor_is_refused() {
     let (indexes, first, second) = two_generations();
-    // A floor that these small catalogues miss under some weights, or not: 1 is met by scans only.
-    let measured = Snapshot::open(indexes.path(), "main", Some(&second)).unwrap().manifest().measured.clone();
-    let lowest = measured.iter().filter(|row| row.engine == "auto").map(|row| row.recall).fold(1.0, f64::min);
-    let server = serve(indexes.path(), &["--min-recall", "1"]);
+    let directory = indexes.path().join("main").join(&second);
+    let mut manifest = Manifest::read(&directory).unwrap();
+    let rows = manifest.measured.iter_mut();
+    rows.filter(|row| row.engine == "auto" && row.weights == "random").for_each(|row| row.recall = 0.85);
+    manifest.write(&directory).unwrap();
+    let server = serve(indexes.path(), &[]);
     set_current(indexes.path(), &second);
-    let answer = server.post("/api/v1/admin/reload", "");
-    let uniform = measured.iter().find(|row| row.engine == "hnsw" && row.weights == "uniform").unwrap();
-    if lowest.min(uniform.recall) < 1.0 {
-        let problem = answer.refused("floor", 409, "generation_refused", "");
-        assert!(problem["detail"].as_str().unwrap().contains("the floor is 1"), "{problem}");
-        assert_eq!(served(&server), first);
-    } else {
-        answer.ok();
-    }
+    let problem = server.post("/api/v1/admin/reload", "").refused("floor", 409, "generation_refused", "");
+    assert!(problem["detail"].as_str().unwrap().contains("recall 0.8500 of auto"), "{problem}");
+    assert_eq!(served(&server), first);
+    drop(server);
+    set_current(indexes.path(), &first);
+    let server = serve(indexes.path(), &["--min-recall", "0.8"]);
+    set_current(indexes.path(), &second);
+    until_served(&server, &second);
 }
 
 #[test]
@@ -291,4 +292,57 @@ fn only_who_knows_the_token_may_reload() {
         reload(&open, None).ok()["generation"],
         generation(indexes).file_name().unwrap().to_str().unwrap()
     );
+}
+
+/// What the thread that checks has to tell apart, without threads.
+mod attempts {
+    use std::sync::Arc;
+
+    use nearfield::live::{Live, LiveSettings};
+    use nearfield::progress::CancelToken;
+
+    use super::*;
+
+    #[test]
+    fn what_was_refused_is_tried_again_on_request_only() {
+        let (indexes, first, second) = two_generations();
+        let directory = SnapshotDir::new(indexes.path(), "main").unwrap();
+        let live = Live::open(directory, LiveSettings { filter_cache_bytes: 0, min_recall: 0.9 }).unwrap();
+        let cancel = CancelToken::new();
+        assert!(live.follow(&cancel).refused.is_none());
+        set_current(indexes.path(), &second);
+        flip_a_bit(indexes.path(), &second, "exact.nf");
+        let asked_before = live.ticket();
+        let refused = live.follow(&cancel).refused.unwrap();
+        assert_eq!(refused.generation.as_ref(), Some(&second));
+        assert!(refused.reason.contains("exact.nf"), "{refused}");
+        // Whoever asked before that attempt began is answered by it.
+        assert!(Arc::ptr_eq(&live.reload(asked_before, &cancel).refused.unwrap(), &refused));
+        flip_a_bit(indexes.path(), &second, "exact.nf");
+        assert_eq!(live.follow(&cancel).refused, Some(refused), "it is known, and not tried");
+        assert_eq!(live.counts().refused, 1);
+        let asked = live.ticket();
+        // Somebody looks in between, and tries nothing.
+        live.follow(&cancel);
+        let attempt = live.reload(asked, &cancel);
+        assert_eq!((attempt.generation, attempt.previous, attempt.refused), (second, first, None));
+        assert!(live.refused().is_none());
+        assert_eq!((live.counts().swapped, live.counts().refused), (1, 1));
+    }
+
+    #[test]
+    fn a_retired_generation_is_closed_when_nobody_uses_it_any_more() {
+        let (indexes, _, second) = two_generations();
+        let directory = SnapshotDir::new(indexes.path(), "main").unwrap();
+        let live = Live::open(directory, LiveSettings { filter_cache_bytes: 0, min_recall: 0.9 }).unwrap();
+        let in_use = live.served();
+        set_current(indexes.path(), &second);
+        live.follow(&CancelToken::new());
+        live.close_unused();
+        assert_eq!(Arc::strong_count(&in_use), 2, "a request never closes it");
+        let weak = Arc::downgrade(&in_use);
+        drop(in_use);
+        live.close_unused();
+        assert!(weak.upgrade().is_none());
+    }
 }
