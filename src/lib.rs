@@ -28,6 +28,8 @@ pub mod filter_cache;
 
 pub mod snapshot;
 
+pub mod removal;
+
 // From requests to answers.
 pub mod query;
 

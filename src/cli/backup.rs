@@ -1,9 +1,9 @@
 //! `nearfield backup` and `nearfield restore`: copies of the embedded catalogue.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Failure, StoreFlag, print_json, print_line};
-use crate::store::backup::{self, BackupReport};
+use crate::store::backup::{self, Backup, BackupReport};
 use crate::store::{LmdbOptions, LmdbStore, StoreLocation};
 
 /// The copy is of one moment, whoever writes meanwhile; it is one file with a checksum.
@@ -51,11 +51,10 @@ pub(super) fn back_up(args: BackupArgs) -> Result<(), Failure> {
 
 pub(super) fn restore(args: RestoreArgs) -> Result<(), Failure> {
     let path = embedded(&args.store, "mongorestore")?;
-    if !Path::new(&args.file).is_file() {
-        return Err(Failure::Work(format!("there is no file {}", args.file.display()).into()));
-    }
+    // Before a catalogue is created for it.
+    let backup = Backup::open(&args.file)?;
     let store = LmdbStore::open(&path, &LmdbOptions::from_env()?)?;
-    let report = backup::restore(&args.file, &store, args.force)?;
+    let report = backup.restore(&store, args.force)?;
     show(&report, args.json, |report| {
         format!(
             "{} tracks of {} are in {}; `nearfield build` makes a generation of them",

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::{Context, Failure, SnapshotFlags, StoreFlag, print_json, print_line};
-use crate::artifact::{Removals, SnapshotDir};
+use crate::artifact::SnapshotDir;
 use crate::import::{Destination, Import, Outcome, RejectsPlace};
+use crate::removal;
 use crate::source::mapping::Mapping;
 use crate::store::{self, CatalogueStore, StoreLocation};
 
@@ -46,7 +47,8 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
         None => RejectsPlace::Directory(location.parent_dir().join("rejects")),
     };
     import.check_rejects(&rejects).map_err(|error| Failure::Usage(error.to_string()))?;
-    let mut cleared = Ok(());
+    let snapshot = SnapshotDir::new(&args.snapshot.indexes, &args.snapshot.name)?;
+    let mut cleared = Ok(0);
     let Outcome { report, error } = if args.dry_run {
         let existing = store::open_existing(&args.store.store)?;
         let destination = Destination::DryRun(existing.as_deref());
@@ -56,7 +58,7 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
         let store: &dyn CatalogueStore = &*store;
         let outcome = import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel);
         // Also after an import that ended early: what was written is in the catalogue again.
-        cleared = clear_removals(store, &args.snapshot);
+        cleared = removal::clear(store, &snapshot);
         outcome
     };
     if args.json {
@@ -66,19 +68,6 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     }
     match error {
         Some(error) => Err(error.into()),
-        None => cleared,
+        None => Ok(cleared.map(|_| ())?),
     }
-}
-
-/// Takes the tracks that are in the catalogue again off the list of removals.
-fn clear_removals(store: &dyn CatalogueStore, snapshot: &SnapshotFlags) -> Result<(), Failure> {
-    let directory = SnapshotDir::new(&snapshot.indexes, &snapshot.name)?;
-    let mut back = Removals::default();
-    for (id, time) in directory.removals()?.iter() {
-        if store.get(id)?.is_some() {
-            back.note(id, time);
-        }
-    }
-    directory.clear_removed(&back)?;
-    Ok(())
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::{Failure, SnapshotFlags, StoreFlag, print_json, print_line};
 use crate::artifact::{ArtifactError, SnapshotDir};
 use crate::build::BuildError;
-use crate::store::{self, CatalogueStore, StoreError, StoreLocation};
+use crate::removal;
+use crate::store::{self, StoreLocation};
 use crate::track::TrackId;
 
 /// A running server stops returning the tracks at once; the next build is without them. To have one back, import it
@@ -53,31 +54,9 @@ pub(super) fn run(args: RemoveArgs) -> Result<(), Failure> {
             "warning: there is no snapshot `{name}` in {indexes}; a server of another one goes on returning the tracks"
         );
     }
-    let n_removed = remove(&*store, &directory, &ids)?;
+    let n_removed = removal::remove(&*store, &directory, &ids)?;
     let removed = Removed { asked: ids.len(), removed: n_removed, name: directory.name().to_owned() };
     if args.json { print_json(&removed) } else { print_line(&removed) }
-}
-
-/// Why tracks were not removed, or not wholly.
-#[derive(Debug, thiserror::Error)]
-enum RemoveError {
-    /// The list beside the snapshot.
-    #[error(transparent)]
-    List(#[from] ArtifactError),
-    /// The catalogue.
-    #[error(
-        "the tracks are not returned any more, but may still be in the catalogue, and come back with the next build; run this again"
-    )]
-    Store(#[from] StoreError),
-}
-
-/// Lists the tracks, takes them out of the catalogue, and lists them once more: a build that begins to read in between
-/// may hold them, and only a removal after that hides them from it.
-fn remove(store: &dyn CatalogueStore, directory: &SnapshotDir, ids: &[TrackId]) -> Result<u64, RemoveError> {
-    directory.note_removed(ids)?;
-    let n_removed = store.remove(ids)?;
-    directory.note_removed(ids)?;
-    Ok(n_removed)
 }
 
 fn read_ids(args: &RemoveArgs) -> Result<Vec<TrackId>, Failure> {

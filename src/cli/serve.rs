@@ -152,19 +152,7 @@ pub(crate) fn serve_snapshot(
     let directory = SnapshotDir::new(&which.indexes, &which.name)?;
     let settings = LiveSettings { filter_cache_bytes: flags.filter_cache_mib << 20, min_recall };
     let live = Arc::new(Live::open(directory, settings)?);
-    let served = live.served();
-    let manifest = served.snapshot.manifest();
-    let (n_items, generation) = (manifest.n_items, &manifest.generation);
-    tracing::info!("serving {n_items} tracks of snapshot {}, generation {generation}", which.name);
-    if let Some(row) = below_floor(&manifest.measured, min_recall) {
-        // There is nothing else to serve yet.
-        tracing::warn!(
-            "its build measured recall {:.4} of {} under {} weights, below the floor of {min_recall}",
-            row.recall,
-            row.engine,
-            row.weights
-        );
-    }
+    announce_generation(&live, min_recall);
     let address = listener.local_addr()?;
     let admin = match &context.secret_token {
         Some(token) => AdminAccess::Token(token.clone()),
@@ -183,6 +171,22 @@ pub(crate) fn serve_snapshot(
     drop(follower);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Logs what is served. It may be below the floor: there is nothing else to serve yet.
+fn announce_generation(live: &Live, min_recall: f64) {
+    let served = live.served();
+    let manifest = served.snapshot.manifest();
+    let (n_items, name, generation) = (manifest.n_items, &manifest.name, &manifest.generation);
+    tracing::info!("serving {n_items} tracks of snapshot {name}, generation {generation}");
+    if let Some(row) = below_floor(&manifest.measured, min_recall) {
+        tracing::warn!(
+            "its build measured recall {:.4} of {} under {} weights, below the floor of {min_recall}",
+            row.recall,
+            row.engine,
+            row.weights
+        );
+    }
 }
 
 /// The addresses that `bind` names, if they may be listened on.

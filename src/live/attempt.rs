@@ -70,11 +70,12 @@ impl Live {
         let previous = self.served().generation().to_owned();
         let refused = self.serve_current(again, cancel).err().map(Arc::new);
         let is_news = again || refused != self.refused();
-        if let Some(refusal) = &refused {
-            if is_news && !cancel.is_cancelled() {
-                tracing::error!("{refusal}; generation {previous} goes on being served");
-                self.counts.refused.fetch_add(1, Ordering::Relaxed);
-            }
+        if let Some(refusal) = &refused
+            && is_news
+            && !cancel.is_cancelled()
+        {
+            tracing::error!("{refusal}; generation {previous} goes on being served");
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
         }
         self.refused.store(refused.clone());
         let attempt = Attempt { generation: self.served().generation().to_owned(), previous, refused };

@@ -4,6 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
+
 use crate::artifact::{ArtifactError, Measurement};
 use crate::eval::{EvalError, below_floor, find_scan_error};
 use crate::progress::{CancelToken, Cancelled};
@@ -43,6 +45,9 @@ pub(super) enum GateError {
     /// The server is stopping.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+    /// The thread that checks it cannot be started.
+    #[error("it cannot be checked: {0}")]
+    Thread(#[from] ThreadPoolBuildError),
     /// Reading it ended in a panic.
     #[error("reading it panicked; the log says where, please report this")]
     Panic,
@@ -62,8 +67,10 @@ pub(super) fn pass(
     cancel: &CancelToken,
 ) -> Result<Snapshot, GateError> {
     let directory = directory.map_err(GateError::Open)?;
+    // Checks that run on all cores elsewhere leave them to requests here.
+    let pool = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "gates".into()).build()?;
     // The thread that follows `CURRENT` must outlive whatever it meets there.
-    catch_unwind(AssertUnwindSafe(|| open_and_check(&directory, settings, cancel)))
+    catch_unwind(AssertUnwindSafe(|| pool.install(|| open_and_check(&directory, settings, cancel))))
         .unwrap_or(Err(GateError::Panic))
 }
 

@@ -125,19 +125,31 @@ pub fn backup(store: &LmdbStore, path: &Path, force: bool) -> Result<BackupRepor
     Ok(BackupReport { file: path.to_owned(), bytes, tracks })
 }
 
-/// Replaces what is in `store` by the backup at `path`, in one transaction. A catalogue with tracks is replaced with
-/// `force` only.
-pub fn restore(path: &Path, store: &LmdbStore, force: bool) -> Result<BackupReport, BackupError> {
-    let n_before = store.count()?;
-    if n_before > 0 && !force {
-        return Err(BackupError::Occupied { n_tracks: n_before });
+/// A backup whose checksum was compared.
+#[derive(Debug)]
+pub struct Backup {
+    env: Env<WithoutTls>,
+    path: PathBuf,
+}
+
+impl Backup {
+    /// Opens the backup at `path` and reads all of it.
+    pub fn open(path: &Path) -> Result<Self, BackupError> {
+        Ok(Self { env: open_checked(path)?, path: path.to_owned() })
     }
-    let backup = open_checked(path)?;
-    let lmdb = |source| BackupError::Lmdb { path: path.to_owned(), source };
-    store.change(|catalogue| replace(catalogue, &backup))?;
-    let tracks = n_tracks(&backup).map_err(lmdb)?;
-    let bytes = fs::metadata(path).map_err(failed("inspect", path))?.len();
-    Ok(BackupReport { file: path.to_owned(), bytes, tracks })
+
+    /// Replaces what is in `store`, in one transaction. A catalogue with tracks is replaced with `force` only.
+    pub fn restore(&self, store: &LmdbStore, force: bool) -> Result<BackupReport, BackupError> {
+        let n_before = store.count()?;
+        if n_before > 0 && !force {
+            return Err(BackupError::Occupied { n_tracks: n_before });
+        }
+        store.change(|catalogue| replace(catalogue, &self.env))?;
+        let tracks =
+            n_tracks(&self.env).map_err(|source| BackupError::Lmdb { path: self.path.clone(), source })?;
+        let bytes = fs::metadata(&self.path).map_err(failed("inspect", &self.path))?.len();
+        Ok(BackupReport { file: self.path.clone(), bytes, tracks })
+    }
 }
 
 /// Opens the backup at `path` after its last line was compared with all that is before it.

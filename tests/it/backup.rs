@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nearfield::demo;
-use nearfield::store::backup::{BackupError, backup, restore};
+use nearfield::store::backup::{Backup, BackupError, BackupReport, backup};
 use nearfield::store::{CatalogueStore, LmdbOptions, LmdbStore};
 use nearfield::track::{Track, TrackId};
 
@@ -21,6 +21,10 @@ fn filled(path: &Path, n_tracks: usize) -> LmdbStore {
     let store = open(path);
     store.upsert(demo::catalogue(n_tracks, 42).collect(), 1).unwrap();
     store
+}
+
+fn restore(file: &Path, store: &LmdbStore, force: bool) -> Result<BackupReport, BackupError> {
+    Backup::open(file)?.restore(store, force)
 }
 
 fn all(store: &LmdbStore) -> Vec<Track> {
@@ -175,6 +179,8 @@ fn scripts_keep_the_last_backups_and_put_the_newest_back() {
         1,
         "no backup",
     );
+    check(&script(here.path(), "restore", &["backups/mine.backup", "--store", "lmdb:none"]), 1, "no backup");
+    assert!(!here.path().join("none").exists(), "nothing is created for a backup that is none");
     check(&script(here.path(), "restore", &["--from", "nowhere"]), 1, "there is no backup in nowhere");
     check(&script(here.path(), "backup", &["--store", "mongodb://h/db"]), 2, "mongodump");
     check(
