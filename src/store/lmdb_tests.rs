@@ -186,3 +186,18 @@ fn the_map_size_is_a_whole_number_of_gib() {
         assert!(matches!(LmdbOptions::with_map_gib(text), Err(StoreError::Option { .. })), "{text}");
     }
 }
+
+#[test]
+fn removed_tracks_are_gone_and_only_they() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.upsert(["a", "b", "c"].iter().map(|id| track(id, &[])).collect(), 1).unwrap();
+    let ids = ["b", "nobody", "b"].map(|id| TrackId::parse(id).unwrap());
+    assert_eq!(store.remove(&ids).unwrap(), 1);
+    assert_eq!(store.remove(&ids).unwrap(), 0);
+    assert_eq!((store.count().unwrap(), store.get(&ids[0]).unwrap()), (2, None));
+    // The file reaches to its last page after a removal, too.
+    store.remove(&["a", "c"].map(|id| TrackId::parse(id).unwrap())).unwrap();
+    drop(store);
+    assert_eq!(open(dir.path()).count().unwrap(), 0);
+}
