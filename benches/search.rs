@@ -153,6 +153,10 @@ impl CatalogueStore for Sample {
         Ok(UpsertCounts::default())
     }
 
+    fn remove(&self, _: &[TrackId]) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
     fn get(&self, _: &TrackId) -> Result<Option<Track>, StoreError> {
         Ok(None)
     }

@@ -23,6 +23,41 @@ die() {
 # Prints the head comment of the script in $1, without its first line and the comment marks.
 print_help() { awk 'NR == 1 { next } /^#/ { sub(/^# ?/, ""); print; next } { exit }' "$1"; }
 
+# --- Operation -----------------------------------------------------------------------------------------------
+#
+# For scripts that run where nearfield is installed: from cron, without a toolchain.
+
+# The program to run, in $PROGRAM: an installed one, else what `cargo build --release` made.
+find_program() {
+  if PROGRAM=$(command -v nearfield); then
+    return
+  fi
+  PROGRAM=$NEARFIELD
+  [[ -x $PROGRAM ]] || die "there is no nearfield on the PATH and none in $NEARFIELD; build it with: cargo build --release"
+}
+
+# only_one LOCK_FILE WHAT: goes on as the only run; exit code 75 (try again later) where another one holds the lock.
+# The system lets go of the lock when this process ends, however that happens.
+only_one() {
+  command -v flock >/dev/null || die "flock is missing; it belongs to util-linux"
+  mkdir -p "$(dirname "$1")"
+  exec {LOCK_FD}>"$1"
+  if ! flock --nonblock "$LOCK_FD"; then
+    say "$2 is running already (it holds $1)"
+    exit 75
+  fi
+}
+
+# whole_number FLAG VALUE LEAST: refuses what is no whole number of at least LEAST.
+whole_number() {
+  [[ $2 =~ ^[0-9]{1,9}$ ]] && [[ $2 -ge $3 ]] || usage_error "$1 is '$2'; expected a whole number, at least $3"
+}
+
+usage_error() {
+  say "error: $*"
+  exit 2
+}
+
 # --- Tools ---------------------------------------------------------------------------------------------------
 
 # Installs Debian packages as root or through sudo; says what to install where neither is possible.

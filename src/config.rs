@@ -43,6 +43,8 @@ pub const BATCH_RESULTS: RangeInclusive<u64> = 1..=100_000_000;
 pub const BATCH_THREADS: RangeInclusive<u64> = 0..=1_024;
 /// What `filter_cache_mib` may be.
 pub const FILTER_CACHE_MIB: RangeInclusive<u64> = 0..=65_536;
+/// What `poll_seconds` may be.
+pub const POLL_SECONDS: RangeInclusive<u64> = 1..=3_600;
 /// What `workers` may be.
 pub const WORKERS: RangeInclusive<u64> = 0..=1_024;
 /// What a timeout may be.
@@ -153,6 +155,10 @@ pub struct ConfigFile {
     pub batch_threads: Option<u64>,
     /// Memory for compiled filters.
     pub filter_cache_mib: Option<u64>,
+    /// How often to look for a new generation.
+    pub poll_seconds: Option<u64>,
+    /// The recall a generation must reach to go live.
+    pub min_recall: Option<f64>,
     /// Threads that serve requests; 0 for as many as there are cores.
     pub workers: Option<u64>,
     /// How long a client may take to send a request.
@@ -198,6 +204,7 @@ impl ConfigFile {
             ("max_batch_results", file.max_batch_results, BATCH_RESULTS),
             ("batch_threads", file.batch_threads, BATCH_THREADS),
             ("filter_cache_mib", file.filter_cache_mib, FILTER_CACHE_MIB),
+            ("poll_seconds", file.poll_seconds, POLL_SECONDS),
             ("workers", file.workers, WORKERS),
             ("request_timeout_seconds", file.request_timeout_seconds, TIMEOUT_SECONDS),
             ("keep_alive_seconds", file.keep_alive_seconds, TIMEOUT_SECONDS),
@@ -259,6 +266,8 @@ impl ConfigFile {
             ("NEARFIELD_MAX_BATCH_RESULTS", number(self.max_batch_results)),
             ("NEARFIELD_BATCH_THREADS", number(self.batch_threads)),
             ("NEARFIELD_FILTER_CACHE_MIB", number(self.filter_cache_mib)),
+            ("NEARFIELD_POLL_SECONDS", number(self.poll_seconds)),
+            ("NEARFIELD_MIN_RECALL", self.min_recall.map(|value| value.to_string())),
             ("NEARFIELD_WORKERS", number(self.workers)),
             ("NEARFIELD_REQUEST_TIMEOUT_SECONDS", number(self.request_timeout_seconds)),
             ("NEARFIELD_KEEP_ALIVE_SECONDS", number(self.keep_alive_seconds)),
@@ -365,7 +374,7 @@ mod tests {
         let everything = "store = ''\nlmdb_map_gib = 5\nmongo_database = ''\nmongo_collection = ''\nmongo_map = ''\n\
             mongo_patience_seconds = 5\nindexes = ''\nname = ''\nlog = ''\nbind = ''\ninsecure = true\nmax_body_bytes = 5000\n\
             max_k = 5\nmax_batch_requests = 5\nmax_batch_results = 5\nbatch_threads = 5\nfilter_cache_mib = 5\n\
-            workers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
+            poll_seconds = 5\nmin_recall = 0.5\nworkers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
         let variables = parse(everything).unwrap().by_variable();
         assert_eq!(variables.len(), everything.lines().count());
         let (manual, example) = (include_str!("../docs/configuration.md"), include_str!("../.env.example"));

@@ -28,12 +28,17 @@ pub mod filter_cache;
 
 pub mod snapshot;
 
+pub mod removal;
+
 // From requests to answers.
 pub mod query;
 
 pub mod eval;
 
 pub mod build;
+
+// From published snapshots to answers over HTTP.
+pub mod live;
 
 pub mod config;
 pub mod http;

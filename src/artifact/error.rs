@@ -28,6 +28,18 @@ pub enum ArtifactError {
         /// What is there.
         got: String,
     },
+    /// The list of removed tracks is not what was written.
+    #[error("the list of removed tracks {} is damaged: {what}: expected {expected}, got {got}. Restore the file from a copy, or delete it and remove the tracks again with `nearfield remove`", path.display())]
+    DamagedRemovals {
+        /// The file.
+        path: PathBuf,
+        /// Which part.
+        what: &'static str,
+        /// What belongs there.
+        expected: String,
+        /// What is there.
+        got: String,
+    },
     /// Written by a version that this one cannot read.
     #[error("{} has format version {found}; this nearfield reads {oldest} to {newest}. Build the snapshot again, or use the version that wrote it", path.display())]
     Version {

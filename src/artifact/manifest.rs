@@ -95,6 +95,13 @@ pub struct Provenance {
     pub n_read: u64,
 }
 
+impl Provenance {
+    /// When reading the store began; the beginning of time where that is not known, so that every removal is later.
+    pub fn read_started(&self) -> jiff::Timestamp {
+        self.read_started.parse().unwrap_or(jiff::Timestamp::MIN)
+    }
+}
+
 /// Length and checksum of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

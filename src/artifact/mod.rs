@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! indexes/<name>/CURRENT                  the live generation's name
+//! indexes/<name>/REMOVED                  tracks that no generation read before may return
 //! indexes/<name>/<generation>/manifest.json
 //!                             *.nf        files of sections (header.rs, writer.rs, reader.rs)
 //!                             *.fst, *.mdb  third-party formats, checksummed whole before use
@@ -17,6 +18,7 @@
 //! reader.rs    opens a file of sections, hands out typed slices of the map
 //! manifest.rs  what a generation says of itself, with a checksum
 //! publish.rs   staging, atomic publication, rollback, cleaning up
+//! removals.rs  the list of removed tracks
 //! ```
 
 mod error;
@@ -25,6 +27,7 @@ mod manifest;
 mod mmap;
 mod publish;
 mod reader;
+mod removals;
 mod writer;
 
 pub use error::ArtifactError;
@@ -35,6 +38,7 @@ pub use manifest::{
 };
 pub use publish::{CURRENT_FILE, Published, SnapshotDir, Staging};
 pub use reader::{Section, SectionFile, read_checked};
+pub use removals::{REMOVED_FILE, Removals};
 pub use writer::SectionWriter;
 
 pub(crate) use header::FileKind;

@@ -65,6 +65,11 @@ impl SnapshotDir {
         Ok(found)
     }
 
+    /// Where its generations are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The snapshot's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -282,7 +287,10 @@ impl Staging {
         // point to it, so it must stay.
         self.published = true;
         self.snapshot.set_current(&self.generation)?;
-        Ok(Published { directory: target, removed: self.snapshot.prune(keep) })
+        let removed = self.snapshot.prune(keep);
+        // Removals that the generations removed just now were the last to need. A failure leaves more than is needed.
+        let removed = removed.and_then(|removed| self.snapshot.prune_removals().map(|()| removed));
+        Ok(Published { directory: target, removed })
     }
 }
 
@@ -313,7 +321,7 @@ fn next_name(newest: Option<&String>, now: jiff::Timestamp) -> String {
     }
 }
 
-fn sync_directory(path: &Path) -> Result<(), ArtifactError> {
+pub(super) fn sync_directory(path: &Path) -> Result<(), ArtifactError> {
     File::open(path).and_then(|file| file.sync_all()).map_err(ArtifactError::io("sync", path))
 }
 

@@ -24,7 +24,7 @@ use std::time::Instant;
 use crate::artifact::{
     BuildParameters, Calibration, FORMAT_VERSION, Manifest, Measurement, Provenance, SnapshotDir, Staging,
 };
-use crate::eval::{Family, QuerySet, calibrate, find_scan_error, measure};
+use crate::eval::{Family, QuerySet, below_floor, calibrate, find_scan_error, measure};
 use crate::feature::{FittedSchema, Schema};
 use crate::index::EngineKind;
 use crate::progress::{CancelToken, Progress};
@@ -262,20 +262,14 @@ impl Run<'_> {
         if let Some(weights) = find_scan_error(&snapshot, self.options.seed)? {
             return Err(BuildError::Scan { weights });
         }
-        for row in &manifest.measured {
-            let floor = match row.engine.as_str() {
-                "hnsw" if row.weights == "uniform" => self.options.min_recall,
-                "auto" => self.options.min_recall,
-                _ => 0.0,
-            };
-            if row.recall < floor {
-                return Err(BuildError::Recall {
-                    engine: row.engine.clone(),
-                    weights: row.weights.clone(),
-                    recall: row.recall,
-                    floor,
-                });
-            }
+        let floor = self.options.min_recall;
+        if let Some(row) = below_floor(&manifest.measured, floor) {
+            return Err(BuildError::Recall {
+                engine: row.engine.clone(),
+                weights: row.weights.clone(),
+                recall: row.recall,
+                floor,
+            });
         }
         self.clock.lap("verification");
         Ok(())

@@ -114,8 +114,7 @@ impl fmt::Display for BuildReport {
         }
         writeln!(
             f,
-            "{} is live: serve it with `nearfield serve --name {}`; a running server keeps the generation it opened until \
-             it is restarted",
+            "{} is live: serve it with `nearfield serve --name {}`; a running server swaps it in once it has checked it",
             self.generation, self.name
         )
     }

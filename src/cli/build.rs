@@ -58,15 +58,32 @@ pub(super) struct BuildFlags {
     /// Generations kept on disk; the live one and its parent always are
     #[arg(long, default_value_t = BuildOptions::default().keep)]
     keep: usize,
-    /// Recall that hnsw (uniform weights) and auto (any weights) must reach to go live
-    #[arg(long, default_value_t = BuildOptions::default().min_recall)]
-    min_recall: f64,
+    #[command(flatten)]
+    recall: RecallFlag,
     /// Refuse a build that would need more memory [default: 90 % of what is available]
     #[arg(long, value_name = "MIB")]
     max_memory_mib: Option<u64>,
     /// Give up after so many seconds
     #[arg(long, value_name = "SECONDS")]
     max_seconds: Option<u64>,
+}
+
+/// What a generation must reach; the same of a build and of a server that swaps it in.
+#[derive(Debug, clap::Args)]
+pub(super) struct RecallFlag {
+    /// Recall that hnsw (uniform weights) and auto (any weights) must reach to go live, 0 to 1
+    #[arg(long, value_name = "RECALL", env = "NEARFIELD_MIN_RECALL", default_value_t = BuildOptions::default().min_recall)]
+    min_recall: f64,
+}
+
+impl RecallFlag {
+    /// The floor.
+    pub fn min_recall(&self) -> Result<f64, Failure> {
+        match self.min_recall {
+            floor if (0.0..=1.0).contains(&floor) => Ok(floor),
+            floor => Err(Failure::Usage(format!("--min-recall is {floor}; expected 0 to 1"))),
+        }
+    }
 }
 
 impl BuildFlags {
@@ -85,7 +102,7 @@ impl BuildFlags {
             seed: self.seed,
             threads: self.threads,
             keep: self.keep,
-            min_recall: self.min_recall,
+            min_recall: self.recall.min_recall()?,
             max_memory_mib: self.max_memory_mib,
             max_seconds: self.max_seconds,
         };

@@ -72,7 +72,7 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
         return hint(&format!("http://{}", args.server.bind));
     }
     let listener = serve::listen(&args.server, context)?;
-    serve::serve_snapshot(listener, &snapshot, &args.server, context, hint)
+    serve::serve_snapshot(listener, &snapshot, &args.server, options.min_recall, context, hint)
 }
 
 fn open() -> Result<Arc<dyn CatalogueStore>, StoreError> {

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use super::store_flags::StoreFlags;
-use super::{Context, Failure, print_json, print_line};
+use super::{Context, Failure, SnapshotFlags, print_json, print_line};
+use crate::artifact::SnapshotDir;
 use crate::import::{Destination, Import, Outcome, RejectsPlace};
+use crate::removal;
 use crate::source::mapping::Mapping;
 use crate::store::CatalogueStore;
 
@@ -16,6 +18,8 @@ pub(super) struct ImportArgs {
     files: Vec<PathBuf>,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    snapshot: SnapshotFlags,
     /// Read FIELD from COLUMN; repeatable. Fields: id, name, artists, artist_ids, album, album_id, release_date,
     /// genres, explicit, track_number, disc_number, every audio feature, popularity, release_year, duration_ms,
     /// value:NAME (any number), vector, vector:NAME (2 to 1024 numbers), ignore
@@ -43,6 +47,8 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
         None => RejectsPlace::Directory(location.parent_dir().join("rejects")),
     };
     import.check_rejects(&rejects).map_err(|error| Failure::Usage(error.to_string()))?;
+    let snapshot = SnapshotDir::new(&args.snapshot.indexes, &args.snapshot.name)?;
+    let mut cleared = Ok(0);
     let Outcome { report, error } = if args.dry_run {
         let existing = args.store.open_existing()?;
         let destination = Destination::DryRun(existing.as_deref());
@@ -50,7 +56,10 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     } else {
         let store = args.store.open()?;
         let store: &dyn CatalogueStore = &*store;
-        import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel)
+        let outcome = import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel);
+        // Also after an import that ended early: what was written is in the catalogue again.
+        cleared = removal::clear(store, &snapshot);
+        outcome
     };
     if args.json {
         print_json(&report)?;
@@ -59,6 +68,6 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     }
     match error {
         Some(error) => Err(error.into()),
-        None => Ok(()),
+        None => Ok(cleared.map(|_| ())?),
     }
 }

@@ -134,7 +134,7 @@ pub(super) fn roll_back(args: RollbackArgs) -> Result<(), Failure> {
         return print_json(&BTreeMap::from([("live", Some(generation)), ("was_live", before)]));
     }
     print_line(format_args!(
-        "generation {generation} of `{}` is live again; a running server keeps the one it opened until it is restarted",
+        "generation {generation} of `{}` is live again; a running server swaps it in once it has checked it",
         args.snapshot.name
     ))
 }

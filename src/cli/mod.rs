@@ -1,12 +1,14 @@
 //! The command line: one file per subcommand; this one parses, dispatches and turns errors into exit codes
 //! (0 done, 1 the work failed, 2 wrong usage).
 
+mod backup;
 mod build;
 mod demo;
 mod eval;
 mod export;
 mod import;
 mod inspect;
+mod remove;
 mod serve;
 mod store_flags;
 
@@ -57,6 +59,12 @@ enum Command {
     Export(export::ExportArgs),
     /// Make the generation before the live one live again
     Rollback(inspect::RollbackArgs),
+    /// Take tracks out of the catalogue and, at once, out of what a server returns
+    Remove(remove::RemoveArgs),
+    /// Copy the embedded catalogue into one file, also while others use it
+    Backup(backup::BackupArgs),
+    /// Put a copy of the embedded catalogue back
+    Restore(backup::RestoreArgs),
     /// Answer queries over HTTP
     Serve(serve::ServeArgs),
     /// Make up a catalogue, build it, serve it
@@ -155,6 +163,9 @@ fn run(cli: Cli, file: &ConfigFile) -> Result<(), Failure> {
         Command::Inspect(args) => inspect::run(args, &context),
         Command::Export(args) => export::run(args, &context),
         Command::Rollback(args) => inspect::roll_back(args),
+        Command::Remove(args) => remove::run(args),
+        Command::Backup(args) => backup::back_up(args),
+        Command::Restore(args) => backup::restore(args),
         Command::Serve(args) => serve::run(args, &context),
         Command::Demo(args) => demo::run(args, &context),
     }

@@ -8,13 +8,16 @@ use actix_web::web;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
+use crate::artifact::SnapshotDir;
 use crate::config::{
-    BATCH_REQUESTS, BATCH_RESULTS, BATCH_THREADS, BODY_BYTES, FILTER_CACHE_MIB, K, Secret, TIMEOUT_SECONDS,
-    TOKEN_VARIABLE, WORKERS,
+    BATCH_REQUESTS, BATCH_RESULTS, BATCH_THREADS, BODY_BYTES, FILTER_CACHE_MIB, K, POLL_SECONDS, Secret,
+    TIMEOUT_SECONDS, TOKEN_VARIABLE, WORKERS,
 };
-use crate::http::{self, Settings, State};
-use crate::snapshot::Snapshot;
+use crate::eval::below_floor;
+use crate::http::{self, AdminAccess, Settings, State};
+use crate::live::{Follower, Live, LiveSettings};
 
+use super::build::RecallFlag;
 use super::{Context, Failure, SnapshotFlags, print_line};
 
 #[derive(Debug, Args)]
@@ -23,6 +26,8 @@ pub(super) struct ServeArgs {
     snapshot: SnapshotFlags,
     #[command(flatten)]
     server: ServerFlags,
+    #[command(flatten)]
+    recall: RecallFlag,
 }
 
 /// How to serve.
@@ -58,6 +63,10 @@ pub(crate) struct ServerFlags {
     #[arg(long, value_name = "MIB", env = "NEARFIELD_FILTER_CACHE_MIB", default_value = "32",
         value_parser = clap::value_parser!(u64).range(FILTER_CACHE_MIB))]
     pub filter_cache_mib: u64,
+    /// How often to look for a new generation and for removed tracks, beside what the system tells
+    #[arg(long, value_name = "SECONDS", env = "NEARFIELD_POLL_SECONDS", default_value = "5",
+        value_parser = clap::value_parser!(u64).range(POLL_SECONDS))]
+    pub poll_seconds: u64,
     /// Threads that serve requests; 0 for as many as there are cores
     #[arg(long, value_name = "N", env = "NEARFIELD_WORKERS", default_value = "0",
         value_parser = clap::value_parser!(u64).range(WORKERS))]
@@ -77,8 +86,9 @@ pub(crate) struct ServerFlags {
 }
 
 impl ServerFlags {
-    fn settings(&self) -> Settings {
+    fn settings(&self, admin: AdminAccess) -> Settings {
         Settings {
+            admin,
             max_k: self.max_k as usize,
             max_batch_requests: self.max_batch_requests as usize,
             max_batch_results: self.max_batch_results as usize,
@@ -119,7 +129,8 @@ impl ListenError {
 
 pub(super) fn run(args: ServeArgs, context: &Context) -> Result<(), Failure> {
     let listener = listen(&args.server, context)?;
-    serve_snapshot(listener, &args.snapshot, &args.server, context, |_| Ok(()))
+    let min_recall = args.recall.min_recall()?;
+    serve_snapshot(listener, &args.snapshot, &args.server, min_recall, context, |_| Ok(()))
 }
 
 /// Begins to listen on the address that the flags name, if that is allowed.
@@ -134,22 +145,48 @@ pub(crate) fn serve_snapshot(
     listener: TcpListener,
     which: &SnapshotFlags,
     flags: &ServerFlags,
+    min_recall: f64,
     context: &Context,
     announce: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let snapshot = Snapshot::open(&which.indexes, &which.name, None)?;
-    let snapshot = snapshot.with_filter_cache(flags.filter_cache_mib << 20);
-    let manifest = snapshot.manifest();
-    let (n_items, generation) = (manifest.n_items, &manifest.generation);
-    tracing::info!("serving {n_items} tracks of snapshot {}, generation {generation}", which.name);
-    let url = format!("http://{}", listener.local_addr()?);
-    let state = web::Data::new(State::new(snapshot, &which.indexes, flags.settings())?);
+    let directory = SnapshotDir::new(&which.indexes, &which.name)?;
+    let settings = LiveSettings { filter_cache_bytes: flags.filter_cache_mib << 20, min_recall };
+    let live = Arc::new(Live::open(directory, settings)?);
+    announce_generation(&live, min_recall);
+    let address = listener.local_addr()?;
+    let admin = match &context.secret_token {
+        Some(token) => AdminAccess::Token(token.clone()),
+        None if address.ip().is_loopback() => AdminAccess::Local,
+        None => AdminAccess::Closed,
+    };
+    let url = format!("http://{address}");
+    let state = web::Data::new(State::new(Arc::clone(&live), &which.indexes, flags.settings(admin))?);
     verify_in_background(&state);
     print_line(format_args!("listening on {url}"))?;
     announce(&url)?;
+    let follower = Follower::start(live, Duration::from_secs(flags.poll_seconds)).map_err(|error| {
+        Failure::Work(format!("cannot start the threads that follow CURRENT: {error}").into())
+    })?;
     http::run(listener, state, context.cancel.clone())?;
+    drop(follower);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Logs what is served. It may be below the floor: there is nothing else to serve yet.
+fn announce_generation(live: &Live, min_recall: f64) {
+    let served = live.served();
+    let manifest = served.snapshot.manifest();
+    let (n_items, name, generation) = (manifest.n_items, &manifest.name, &manifest.generation);
+    tracing::info!("serving {n_items} tracks of snapshot {name}, generation {generation}");
+    if let Some(row) = below_floor(&manifest.measured, min_recall) {
+        tracing::warn!(
+            "its build measured recall {:.4} of {} under {} weights, below the floor of {min_recall}",
+            row.recall,
+            row.engine,
+            row.weights
+        );
+    }
 }
 
 /// The addresses that `bind` names, if they may be listened on.

@@ -59,11 +59,16 @@ impl StoreFlags {
         Ok(store::open_existing(&self.location()?, &self.options()?)?)
     }
 
+    /// How an embedded catalogue is opened.
+    pub fn lmdb(&self) -> LmdbOptions {
+        LmdbOptions::with_map_gib(self.lmdb_map_gib)
+    }
+
     fn options(&self) -> Result<StoreOptions, Failure> {
         check_mappings(&self.mongo_mappings)
             .map_err(|error| Failure::Usage(format!("--mongo-map: {error}")))?;
         Ok(StoreOptions {
-            lmdb: LmdbOptions::with_map_gib(self.lmdb_map_gib),
+            lmdb: self.lmdb(),
             mongo: MongoOptions {
                 database: self.mongo_database.clone(),
                 collection: self.mongo_collection.clone(),

@@ -6,6 +6,7 @@
 //! measure.rs    one engine over a set of queries: tie-aware recall, latency percentiles
 //! calibrate.rs  what the planner needs to know of a new generation: recall and cost of graph and forest
 //! exact_cost.rs the same of the exact engine
+//! floor.rs      the recall a generation must reach to go live
 //! scan_check.rs the scan against every item's canonical score
 //! report.rs     a table for people
 //! plot.rs       recall against latency as SVG
@@ -13,6 +14,7 @@
 
 mod calibrate;
 mod exact_cost;
+mod floor;
 mod measure;
 mod plot;
 mod queries;
@@ -21,6 +23,7 @@ mod scan_check;
 mod weights;
 
 pub use calibrate::calibrate;
+pub use floor::below_floor;
 pub use measure::{measure, sweep};
 pub use plot::{PlotError, plot};
 pub use queries::{EvalError, QuerySet};

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::artifact::{ArtifactError, Manifest, Measurement, SnapshotDir};
 use crate::feature::Schema;
 use crate::index::{EngineKind, ForestState};
+use crate::live::Live;
 
 use super::problem::Problem;
 use super::query_string::Parameters;
@@ -29,6 +30,17 @@ struct Serving {
     verified: bool,
     /// Whether something was found damaged.
     damaged: bool,
+    /// Tracks in it that were removed since and are not returned.
+    removed: usize,
+    /// What `CURRENT` names instead, and why that is not served.
+    refused: Option<Refused>,
+}
+
+/// A generation that did not pass its gates.
+#[derive(Debug, Serialize)]
+struct Refused {
+    generation: Option<String>,
+    reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -94,17 +106,23 @@ struct FeatureView {
 /// `GET /api/v1/indexes`
 pub(super) async fn list(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::parse(http.query_string())?.finish("none")?;
-    let answer = web::block(move || describe_all(state.indexes(), &state.served())).await;
+    let answer = web::block(move || describe_all(state.indexes(), state.live())).await;
     Ok(HttpResponse::Ok().json(answer.map_err(|error| Problem::internal(&error))?))
 }
 
-fn describe_all(indexes: &Path, served: &Served) -> IndexesAnswer {
+fn describe_all(indexes: &Path, live: &Live) -> IndexesAnswer {
+    let served = &*live.served();
+    let refused = live
+        .refused()
+        .map(|refusal| Refused { generation: refusal.generation.clone(), reason: refusal.reason.clone() });
     let manifest = served.snapshot.manifest();
     let serving = Serving {
         name: manifest.name.clone(),
         generation: manifest.generation.clone(),
         verified: served.is_verified(),
         damaged: served.damage().is_some(),
+        removed: served.snapshot.removed().len(),
+        refused,
     };
     let snapshots = SnapshotDir::list(indexes).unwrap_or_else(|error| {
         // The served generation is mapped and answers even if its directory is gone.

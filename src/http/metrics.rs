@@ -1,6 +1,7 @@
 //! `/metrics` (OpenMetrics text, which Prometheus reads), and the middleware that counts requests.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
@@ -14,6 +15,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::live::SwapCounts;
 
 use super::problem::Problem;
 use super::state::State;
@@ -52,6 +55,12 @@ struct SnapshotLabels {
     generation: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SwapLabels {
+    /// `swapped`, `refused` or `removals`.
+    result: &'static str,
+}
+
 /// What the server counts.
 pub(super) struct Metrics {
     registry: Registry,
@@ -65,6 +74,9 @@ pub(super) struct Metrics {
     items: Gauge,
     damaged: Gauge,
     verified: Gauge,
+    removed: Gauge,
+    swaps: Family<SwapLabels, Counter>,
+    last_swap: Gauge,
     uptime: Gauge<f64, std::sync::atomic::AtomicU64>,
 }
 
@@ -98,6 +110,9 @@ impl Metrics {
             items: Gauge::default(),
             damaged: Gauge::default(),
             verified: Gauge::default(),
+            removed: Gauge::default(),
+            swaps: Family::default(),
+            last_swap: Gauge::default(),
             uptime: Gauge::default(),
         };
         let registry = &mut metrics.registry;
@@ -137,6 +152,22 @@ impl Metrics {
             "1 once every file of the served generation was found whole",
             metrics.verified.clone(),
         );
+        registry.register(
+            "snapshot_removed",
+            "Tracks in the served generation that were removed since and are not returned",
+            metrics.removed.clone(),
+        );
+        registry.register(
+            "snapshot_swaps",
+            "Generations swapped in and refused, and changes of the list of removals that took effect",
+            metrics.swaps.clone(),
+        );
+        registry.register_with_unit(
+            "snapshot_last_swap_timestamp",
+            "When a generation was last swapped in, since 1970; 0 for never",
+            Unit::Seconds,
+            metrics.last_swap.clone(),
+        );
         registry.register_with_unit(
             "uptime",
             "Since the server started",
@@ -156,6 +187,16 @@ impl Metrics {
     /// Counts an answered batch.
     pub fn batched(&self, n_requests: usize) {
         self.batch_requests.observe(n_requests as f64);
+    }
+
+    /// Takes over what is counted where generations are exchanged.
+    fn exchanged(&self, counts: SwapCounts) {
+        let results =
+            [("swapped", counts.swapped), ("refused", counts.refused), ("removals", counts.removals)];
+        for (result, n) in results {
+            self.swaps.get_or_create(&SwapLabels { result }).inner().store(n, Ordering::Relaxed);
+        }
+        self.last_swap.set(counts.last_swap_seconds as i64);
     }
 
     fn requested(&self, method: &str, route: String, status: u16, took: Duration) {
@@ -188,6 +229,8 @@ pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Proble
     metrics.items.set(manifest.n_items as i64);
     metrics.damaged.set(i64::from(served.damage().is_some()));
     metrics.verified.set(i64::from(served.is_verified()));
+    metrics.removed.set(served.snapshot.removed().len() as i64);
+    metrics.exchanged(state.live().counts());
     metrics.uptime.set(state.uptime().as_secs_f64());
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|error| Problem::internal(&error))?;

@@ -1,7 +1,7 @@
 //! The HTTP server. Handlers never touch a file of an index: they ask [`crate::snapshot`] and [`crate::query`].
 //!
 //! ```text
-//! state.rs         the served generation, settings, readiness
+//! state.rs         what all requests share
 //! problem.rs       application/problem+json; which error has which status
 //! json.rs          request bodies: size, time, and the path of what is wrong
 //! query_string.rs  the parameters of GET requests
@@ -15,6 +15,8 @@
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
 //! indexes.rs       /api/v1/indexes
+//! admin.rs         /api/v1/admin/reload
+//! auth.rs          who may administer the server
 //! root.rs          /
 //! ```
 //!
@@ -22,6 +24,8 @@
 //! meanwhile. Cheap searches run on the thread of the request; scans, title searches and whatever reads files run on
 //! the blocking pool, so that they do not stall other requests.
 
+mod admin;
+mod auth;
 mod batch;
 mod batch_body;
 mod batch_parts;
@@ -48,6 +52,7 @@ use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, Resourc
 
 use crate::progress::CancelToken;
 
+pub use auth::AdminAccess;
 pub use problem::Problem;
 pub use state::{Served, Settings, State};
 
@@ -99,7 +104,8 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(read("/api/v1/similar/{id}", similar::get))
         .service(read("/api/v1/tracks", tracks::search))
         .service(read("/api/v1/tracks/{id}", tracks::get))
-        .service(read("/api/v1/indexes", indexes::list));
+        .service(read("/api/v1/indexes", indexes::list))
+        .service(write("/api/v1/admin/reload", admin::reload));
 }
 
 /// A resource that is read: GET and HEAD.

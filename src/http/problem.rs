@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONNECTION, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
@@ -35,6 +35,8 @@ enum Header {
     RetryAfter(u32),
     /// The rest of the request will not be read.
     Close,
+    /// How to say who one is.
+    Authenticate,
 }
 
 #[derive(Serialize)]
@@ -64,6 +66,12 @@ impl Problem {
     /// 400.
     pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 401: a token is needed.
+    pub fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::UNAUTHORIZED, code, detail);
+        Self { header: Some(Header::Authenticate), ..problem }
     }
 
     /// 404 for a path that leads nowhere.
@@ -234,6 +242,7 @@ impl ResponseError for Problem {
             Some(Header::Allow(methods)) => _ = response.insert_header((ALLOW, methods)),
             Some(Header::RetryAfter(seconds)) => _ = response.insert_header((RETRY_AFTER, seconds)),
             Some(Header::Close) => _ = response.insert_header((CONNECTION, "close")).force_close(),
+            Some(Header::Authenticate) => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer")),
             None => {}
         }
         let json = self.to_json().expect("a problem holds strings and numbers only");

@@ -1,18 +1,19 @@
-//! What all requests share: the served generation, settings, metrics, readiness.
+//! What all requests share: the served generation, settings, metrics.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use rayon::ThreadPoolBuildError;
 
-use crate::index::ForestState;
+use crate::live::Live;
 use crate::query::MAX_K;
-use crate::snapshot::Snapshot;
 
+use super::auth::AdminAccess;
 use super::batch::Batches;
 use super::metrics::Metrics;
+
+pub use crate::live::Served;
 
 /// Limits and timeouts of a server.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Settings {
     pub max_batch_requests: usize,
     /// The most results of a batch: what the `k` of its requests may add up to.
     pub max_batch_results: usize,
+    /// Who may administer the server.
+    pub admin: AdminAccess,
     /// Threads that batches are searched for on; 0 for one less than there are cores.
     pub batch_threads: usize,
     /// The largest body of a request.
@@ -44,6 +47,7 @@ impl Default for Settings {
             max_batch_requests: 1_000,
             // As many as the largest single answer has.
             max_batch_results: MAX_K,
+            admin: AdminAccess::Closed,
             batch_threads: 0,
             // Two lists of 10,000 ids of the greatest length fit.
             max_body_bytes: 4 << 20,
@@ -55,99 +59,25 @@ impl Default for Settings {
     }
 }
 
-/// A generation being served, and what its verification found.
-#[derive(Debug)]
-pub struct Served {
-    /// The generation.
-    pub snapshot: Snapshot,
-    verified: OnceLock<Result<(), String>>,
-}
-
-/// What keeps a server from being ready.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Unready {
-    /// Each with what is the matter.
-    pub reasons: Vec<String>,
-    /// Whether waiting helps.
-    pub passing: bool,
-}
-
-impl Served {
-    fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, verified: OnceLock::new() }
-    }
-
-    /// What was found damaged so far.
-    pub fn damage(&self) -> Option<&str> {
-        self.verified.get()?.as_ref().err().map(String::as_str)
-    }
-
-    /// Whether every file was read and found whole.
-    pub fn is_verified(&self) -> bool {
-        matches!(self.verified.get(), Some(Ok(())))
-    }
-
-    /// What keeps it from being ready, if anything does. A verification that still runs does not.
-    pub(super) fn unready(&self) -> Option<Unready> {
-        let mut unready = Unready { reasons: Vec::new(), passing: true };
-        match self.snapshot.forest().map(|forest| forest.state()) {
-            Some(ForestState::Loading) => {
-                unready.reasons.push("the forest engine is still being verified".into());
-            }
-            Some(ForestState::Unusable) => {
-                unready.reasons.push("the forest engine failed its verification".into());
-                unready.passing = false;
-            }
-            Some(ForestState::Ready) | None => {}
-        }
-        if self.damage().is_some() {
-            unready.reasons.push("the snapshot is damaged; the server's log says where".into());
-            unready.passing = false;
-        }
-        (!unready.reasons.is_empty()).then_some(unready)
-    }
-
-    /// Reads every file of the generation and remembers what it finds.
-    pub fn verify(&self) {
-        let manifest = self.snapshot.manifest();
-        let generation = &manifest.generation;
-        // A stray file is no business of the queries: it is not among those they read.
-        match manifest.strays(self.snapshot.directory()) {
-            Ok(strays) if !strays.is_empty() => {
-                tracing::warn!(
-                    "generation {generation} holds files that do not belong to it: {}",
-                    strays.join(", ")
-                );
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!("generation {generation}: {error}"),
-        }
-        let found = self.snapshot.verify_listed(|_| {}).map_err(|error| error.to_string());
-        match &found {
-            Ok(()) => tracing::info!("verified every file of generation {generation}"),
-            Err(error) => tracing::error!("generation {generation}: {error}"),
-        }
-        // A second verification finds the same: files never change.
-        let _ = self.verified.set(found);
-    }
-}
-
 /// What all requests share.
 #[derive(Debug)]
 pub struct State {
-    served: ArcSwap<Served>,
+    live: Arc<Live>,
     indexes: PathBuf,
     settings: Settings,
     metrics: Metrics,
     batches: Batches,
+    /// Held by the one reload that occupies a thread; others wait without one.
+    reloads: Arc<tokio::sync::Mutex<()>>,
     started: Instant,
 }
 
 impl State {
-    /// Serves `snapshot`, one of those under `indexes`. An error means that the threads for batches cannot be started.
-    pub fn new(snapshot: Snapshot, indexes: &Path, settings: Settings) -> Result<Self, ThreadPoolBuildError> {
+    /// Serves `live`, one of the snapshots under `indexes`. An error means that the threads for batches cannot be started.
+    pub fn new(live: Arc<Live>, indexes: &Path, settings: Settings) -> Result<Self, ThreadPoolBuildError> {
         Ok(Self {
-            served: ArcSwap::from_pointee(Served::new(snapshot)),
+            live,
+            reloads: Arc::default(),
             indexes: indexes.to_owned(),
             batches: Batches::new(settings.batch_threads)?,
             settings,
@@ -158,12 +88,12 @@ impl State {
 
     /// The generation being served. A handler calls this once, so that its answer belongs to one generation.
     pub fn served(&self) -> Arc<Served> {
-        self.served.load_full()
+        self.live.served()
     }
 
-    /// Serves another generation from now on; running requests end on the one they began with.
-    pub fn replace(&self, snapshot: Snapshot) {
-        self.served.store(Arc::new(Served::new(snapshot)));
+    /// What is served, and how it changes.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
     }
 
     /// Where the snapshots are.
@@ -179,6 +109,10 @@ impl State {
     /// How long the server has been running.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    pub(super) fn reloads(&self) -> &Arc<tokio::sync::Mutex<()>> {
+        &self.reloads
     }
 
     pub(super) fn batches(&self) -> &Batches {

@@ -55,7 +55,7 @@ pub(super) async fn get(
     let id = id.into_inner();
     let unknown = || QueryError::UnknownTrack { field: "id".into(), id: id.clone() };
     let track_id = TrackId::parse(&id).map_err(|_| unknown())?;
-    let item = snapshot.items().find(&track_id).ok_or_else(unknown)?;
+    let item = snapshot.find(&track_id).ok_or_else(unknown)?;
     let scalars = || snapshot.schema().features.iter().filter(|feature| !feature.transform.takes_vector());
     let answer = TrackAnswer {
         generation: &snapshot.manifest().generation,
@@ -96,7 +96,8 @@ fn find(snapshot: &Snapshot, query: String, limit: usize) -> Result<SearchAnswer
     let popularity = snapshot.raw_column(value::POPULARITY);
     let popularity_of =
         |item: crate::track::ItemIdx| popularity.map_or(f64::NAN, |column| column[item.as_usize()]);
-    let hits = snapshot.titles().search(&query, limit, popularity_of);
+    let hits =
+        snapshot.titles().search_among(&query, limit, popularity_of, |item| !snapshot.is_removed(item));
     let show = |hit: crate::titles::TitleHit| {
         let id = snapshot.items().id(hit.item).into_owned();
         Ok(SearchResult { id, score: hit.score, track: TrackView::of(snapshot, hit.item)? })

@@ -90,7 +90,7 @@ pub struct SearchRequest<'a> {
     pub k: usize,
     /// The items that may be returned; all where there is no filter.
     pub allowed: Option<&'a Allowed>,
-    /// Items that may not be returned, ascending: the seeds.
+    /// Items that may not be returned, ascending: seeds and removed ones.
     pub excluded: &'a [ItemIdx],
     /// How hard to search, in the engine's own unit: ef for the graph, nodes for the forest; the scan ignores it.
     pub effort: usize,

@@ -1,5 +1,7 @@
 //! Search by a vector: the library's shortest way from numbers to neighbours, without tracks, names or records.
 
+use std::sync::Arc;
+
 use crate::feature::{MAX_COMPONENT, MAX_WEIGHT};
 use crate::index::{Allowed, Found};
 use crate::snapshot::Snapshot;
@@ -29,7 +31,8 @@ pub struct NearestRequest<'a> {
     pub recall: f64,
     /// The engine's effort (ef of the graph, `search_k` of the forest) instead of the planner's.
     pub effort: Option<usize>,
-    /// The items that may be returned, a set made for this snapshot; all where there is none.
+    /// The items that may be returned, a set made for this snapshot; all where there is none. Removed items are not
+    /// returned in either case.
     pub allowed: Option<&'a Allowed>,
 }
 
@@ -40,11 +43,27 @@ pub fn nearest(snapshot: &Snapshot, request: &NearestRequest<'_>) -> Result<(Pla
     let weighting = Weighting { features: request.weights.to_vec(), anchor: request.anchor };
     let query = compile(schema, request.vector, &weighting)?;
     let distance = distance_from_build(schema, request.weights);
-    let target = SearchTarget { query: &query, k: request.k, allowed: request.allowed, excluded: &[] };
+    let narrowed = narrowed(snapshot, request.allowed);
+    let allowed = match &narrowed {
+        Some(allowed) => Some(allowed),
+        None => request.allowed.or(snapshot.remaining().map(Arc::as_ref)),
+    };
+    let target = SearchTarget { query: &query, k: request.k, allowed, excluded: snapshot.excluded() };
     let mut plan = make_plan(snapshot, request.engine, &target, request.recall, distance);
     plan.effort = request.effort.unwrap_or(plan.effort);
     let found = execute(snapshot, &plan, &target)?;
     Ok((plan, found))
+}
+
+/// `allowed` without removed items, where those are many and some are in it. A caller who asks often leaves them out.
+fn narrowed(snapshot: &Snapshot, allowed: Option<&Allowed>) -> Option<Allowed> {
+    let (allowed, remaining) = (allowed?, snapshot.remaining()?);
+    if !snapshot.removed().iter().any(|item| allowed.items().contains(*item)) {
+        return None;
+    }
+    let mut items = allowed.items().clone();
+    items.intersect(remaining.items());
+    Some(Allowed::new(items, snapshot.vectors()))
 }
 
 /// Refuses what the engines could not answer.

@@ -31,7 +31,7 @@ pub struct Prepared {
     pub feature_weights: Vec<f64>,
     /// Whether the query lacks a value, by feature.
     pub missing: Vec<bool>,
-    /// Items never returned, ascending: the seeds.
+    /// Items never returned, ascending: the seeds, and removed ones.
     pub excluded: Vec<ItemIdx>,
     /// The items that may be returned; all where there is no filter.
     pub allowed: Option<Arc<Allowed>>,
@@ -83,18 +83,24 @@ impl Prepared {
         let weighting = Weighting::of(schema, request)?;
         let vector = QueryVector::of(snapshot, request)?;
         let mut warnings = missing_warnings(snapshot, &weighting, &vector)?;
-        let mut allowed = None;
+        let mut allowed = snapshot.remaining().map(Arc::clone);
         if let Some(checked) = CheckedFilter::new(snapshot, &request.filters)? {
             let compiled = filter.get_or_init(|| checked.compile(snapshot));
             warnings.extend(checked.warnings(compiled));
             allowed = Some(Arc::clone(&compiled.allowed));
         }
         let query = compile(schema, &vector.vector, &weighting)?;
+        let mut excluded = vector.seeds;
+        if !snapshot.excluded().is_empty() {
+            // A seed is never among them: it would not have been found.
+            excluded.extend_from_slice(snapshot.excluded());
+            excluded.sort_unstable();
+        }
         Ok(Self {
             query,
             feature_weights: weighting.features,
             missing: vector.missing,
-            excluded: vector.seeds,
+            excluded,
             allowed,
             k: request.k,
             engine,

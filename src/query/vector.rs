@@ -91,7 +91,7 @@ fn find_seeds(snapshot: &Snapshot, field: &'static str, ids: &[String]) -> Resul
         return Err(QueryError::TooMany { field, got: ids.len(), max: MAX_SEEDS });
     }
     let find = |(place, id): (usize, &String)| {
-        let item = TrackId::parse(id).ok().and_then(|id| snapshot.items().find(&id));
+        let item = TrackId::parse(id).ok().and_then(|id| snapshot.find(&id));
         item.ok_or_else(|| QueryError::UnknownTrack { field: format!("{field}[{place}]"), id: id.clone() })
     };
     ids.iter().enumerate().map(find).collect()

@@ -67,6 +67,19 @@ impl LmdbStore {
     pub fn open_existing(path: &Path, options: &LmdbOptions) -> Result<Option<Self>, StoreError> {
         if path.join("data.mdb").exists() { Self::open(path, options).map(Some) } else { Ok(None) }
     }
+
+    pub(super) fn env(&self) -> &Env<WithoutTls> {
+        &self.shared.env
+    }
+
+    /// Runs a change that commits by itself.
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&Env<WithoutTls>) -> heed::Result<()>,
+    ) -> Result<(), StoreError> {
+        let changed = change(&self.shared.env).and_then(|()| self.shared.cover_last_page());
+        changed.map_err(|source| self.shared.failed(source))
+    }
 }
 
 impl Shared {
@@ -183,6 +196,19 @@ impl CatalogueStore for LmdbStore {
         wtxn.commit().map_err(error)?;
         self.shared.cover_last_page().map_err(error)?;
         Ok(counts)
+    }
+
+    fn remove(&self, ids: &[TrackId]) -> Result<u64, StoreError> {
+        let Shared { env, tracks, .. } = &*self.shared;
+        let error = |source| self.shared.failed(source);
+        let mut wtxn = env.write_txn().map_err(error)?;
+        let mut n_removed = 0;
+        for id in ids {
+            n_removed += u64::from(tracks.delete(&mut wtxn, id.as_str().as_bytes()).map_err(error)?);
+        }
+        wtxn.commit().map_err(error)?;
+        self.shared.cover_last_page().map_err(error)?;
+        Ok(n_removed)
     }
 
     fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError> {

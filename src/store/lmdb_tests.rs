@@ -178,3 +178,18 @@ fn other_files_are_not_taken_for_a_catalogue() {
     let error = LmdbStore::open(&file, &LmdbOptions::default()).unwrap_err();
     assert!(matches!(error, StoreError::Create { .. }), "{error}");
 }
+
+#[test]
+fn removed_tracks_are_gone_and_only_they() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.upsert(["a", "b", "c"].iter().map(|id| track(id, &[])).collect(), 1).unwrap();
+    let ids = ["b", "nobody", "b"].map(|id| TrackId::parse(id).unwrap());
+    assert_eq!(store.remove(&ids).unwrap(), 1);
+    assert_eq!(store.remove(&ids).unwrap(), 0);
+    assert_eq!((store.count().unwrap(), store.get(&ids[0]).unwrap()), (2, None));
+    // The file reaches to its last page after a removal, too.
+    store.remove(&["a", "c"].map(|id| TrackId::parse(id).unwrap())).unwrap();
+    drop(store);
+    assert_eq!(open(dir.path()).count().unwrap(), 0);
+}

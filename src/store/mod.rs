@@ -1,9 +1,11 @@
 //! The living catalogue: tracks as they were imported and refreshed, before a build turns them into a snapshot.
 //!
 //! `lmdb.rs` is the embedded store, the default (its environment: `lmdb_env.rs`); `record.rs` is how it writes one track;
+//! `backup.rs` copies it and puts copies back;
 //! `mongo/` is a collection of a MongoDB server; `location.rs` reads the `--store` notation; `error.rs` says what can go
 //! wrong.
 
+pub mod backup;
 mod error;
 mod lmdb;
 mod lmdb_env;
@@ -32,6 +34,9 @@ pub trait CatalogueStore: Send + Sync {
     /// may keep a part of a failed batch; writing it again completes it). `run` names the import: rows of the
     /// same run add their genres to each other, those of a later run replace them.
     fn upsert(&self, tracks: Vec<Track>, run: u64) -> Result<UpsertCounts, StoreError>;
+
+    /// Takes tracks out, all of them or none (MongoDB: see [`Self::upsert`]); returns how many of them were there.
+    fn remove(&self, ids: &[TrackId]) -> Result<u64, StoreError>;
 
     /// One track by its id.
     fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError>;

@@ -108,9 +108,15 @@ impl Candidates {
         Self { slots: vec![0; n_items as usize], list: Vec::new(), n_rounds: 0 }
     }
 
-    /// Notes matches of `quality` with the items of `postings`; items beyond `n_items` are passed over. Unless `admit`,
-    /// only those that are candidates already count.
-    pub fn scan(&mut self, postings: &[u32], fields: &[u8], quality: Quality, admit: bool) {
+    /// Notes matches of `quality` with the items of `postings`; items beyond `n_items` are passed over, and so are those
+    /// that are no candidates yet and that `admit` does not accept.
+    pub fn scan(
+        &mut self,
+        postings: &[u32],
+        fields: &[u8],
+        quality: Quality,
+        admit: &impl Fn(ItemIdx) -> bool,
+    ) {
         for (&item, &bits) in postings.iter().zip(fields) {
             let Some(slot) = self.slots.get_mut(item as usize) else {
                 continue;
@@ -129,7 +135,7 @@ impl Candidates {
                     candidate.best = best;
                     candidate.best_field = bits;
                 }
-            } else if admit {
+            } else if admit(ItemIdx(item)) {
                 self.list.push(Candidate {
                     item: ItemIdx(item),
                     n_matched: 0,

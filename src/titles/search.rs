@@ -116,6 +116,17 @@ where
     /// Exact beats prefix beats typo, then title beats artist, then a wholly matched title or name a partly matched one;
     /// of equals, the larger `popularity` comes first (NaN last), then the smaller `ItemIdx`.
     pub fn search(&self, query: &str, limit: usize, popularity: impl Fn(ItemIdx) -> f64) -> Vec<TitleHit> {
+        self.search_among(query, limit, popularity, |_| true)
+    }
+
+    /// The same among the tracks that `accept` accepts, as if there were no others.
+    pub fn search_among(
+        &self,
+        query: &str,
+        limit: usize,
+        popularity: impl Fn(ItemIdx) -> f64,
+        accept: impl Fn(ItemIdx) -> bool,
+    ) -> Vec<TitleHit> {
         let mut words = query_words(&query[..query.floor_char_boundary(MAX_QUERY_BYTES)]);
         words.truncate(MAX_QUERY_WORDS);
         // Of equal words the last stays: it may be the one that is being typed.
@@ -131,7 +142,7 @@ where
         for (i, word) in words.iter().enumerate() {
             spans.push(self.spans(word, i + 1 == words.len()));
         }
-        let mut found = self.gather(&spans, true);
+        let mut found = self.gather(&spans, true, &accept);
         // An answer to a single word may be an accident (there is a "metalica"); one to several words rarely is.
         let enough = if words.len() == 1 { limit } else { 1 };
         if found.list().len() < enough {
@@ -143,17 +154,17 @@ where
                 self.add_typos(&mut typos, distance, &mut spans, true);
             }
             if spans.iter().all(|spans| self.is_matched(spans)) {
-                found = self.gather(&spans, true);
+                found = self.gather(&spans, true, &accept);
                 for (distance, enough) in [(1, enough), (2, 1)] {
                     if found.list().len() < enough && self.add_typos(&mut typos, distance, &mut spans, false)
                     {
-                        found = self.gather(&spans, true);
+                        found = self.gather(&spans, true, &accept);
                     }
                 }
             }
         }
         if found.list().is_empty() && words.len() > 1 {
-            found = self.gather(&spans, false);
+            found = self.gather(&spans, false, &accept);
         }
         rank(&found, words.len(), limit, popularity)
     }
@@ -212,7 +223,7 @@ where
     }
 
     /// The items that match every word, or (unless `need_all`) any.
-    fn gather(&self, words: &[Vec<Span>], need_all: bool) -> Candidates {
+    fn gather(&self, words: &[Vec<Span>], need_all: bool, accept: &impl Fn(ItemIdx) -> bool) -> Candidates {
         let mut found = Candidates::new(self.n_items);
         let mut order: Vec<&Vec<Span>> = words.iter().collect();
         // The rarest word first: it admits the fewest candidates. The sort is stable, hence deterministic.
@@ -228,7 +239,8 @@ where
             let mut by_quality: Vec<&Span> = spans.iter().collect();
             by_quality.sort_by(|a, b| b.quality.total_cmp(&a.quality));
             for span in by_quality {
-                self.scan(span, &mut found, admit, &mut looked_at);
+                let admit = |item| admit && accept(item);
+                self.scan(span, &mut found, &admit, &mut looked_at);
             }
             if admit {
                 budget = looked_at;
@@ -239,7 +251,7 @@ where
     }
 
     /// Looks through the postings of `span`; of more than `budget`, through those of the most frequent terms.
-    fn scan(&self, span: &Span, found: &mut Candidates, admit: bool, budget: &mut u64) {
+    fn scan(&self, span: &Span, found: &mut Candidates, admit: &impl Fn(ItemIdx) -> bool, budget: &mut u64) {
         let n = self.n_postings(&span.terms);
         if n <= *budget {
             *budget -= n;

@@ -3,6 +3,7 @@
 // Tests may unwrap: a panic is how they fail.
 #![allow(clippy::unwrap_used)]
 
+mod backup;
 mod batch;
 mod cli;
 mod filters;
@@ -11,8 +12,10 @@ mod golden;
 mod http;
 mod import;
 mod nearest;
+mod removals;
 mod serve;
 mod server;
 mod similar;
 mod snapshot;
 mod support;
+mod swap;

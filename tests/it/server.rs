@@ -125,6 +125,16 @@ impl Server {
         answer(request.send(body))
     }
 
+    /// Posts nothing, with a token if there is one.
+    pub fn post_as(&self, path: &str, token: Option<&str>) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let request = match token {
+            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        answer(request.send_empty())
+    }
+
     pub fn similar(&self, body: &Value) -> Answer {
         self.post("/api/v1/similar", &body.to_string())
     }

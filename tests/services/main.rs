@@ -9,6 +9,7 @@ mod mongo;
 mod mongo_replica;
 mod mongo_server;
 mod mongo_shapes;
+mod removal;
 mod server;
 // Not all of it is needed here.
 #[allow(dead_code)]

@@ -69,6 +69,11 @@ impl Bits {
         self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
     }
 
+    /// Keeps what is also in `set`.
+    pub fn intersect_set(&mut self, set: &ItemSet) {
+        self.words.iter_mut().zip(set.words()).for_each(|(word, other)| *word &= other);
+    }
+
     /// Takes out what is in `other`.
     pub fn subtract(&mut self, other: &Self) {
         self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= !other);

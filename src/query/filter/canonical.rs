@@ -86,7 +86,7 @@ impl Canonical {
         *hasher.0.finalize().as_bytes()
     }
 
-    /// The items of `snapshot` that pass.
+    /// The items of `snapshot` that pass; without the removed ones where those are many ([`Snapshot::remaining`]).
     pub fn compile(&self, snapshot: &Snapshot) -> CompiledFilter {
         let items = snapshot.items();
         let mut bits = Bits::all(items.len());
@@ -117,6 +117,9 @@ impl Canonical {
         }
         if !self.exclude_ids.is_empty() {
             bits.subtract(&named(snapshot, &self.exclude_ids));
+        }
+        if let Some(remaining) = snapshot.remaining() {
+            bits.intersect_set(remaining.items());
         }
         let unknown_artists = sorted(unknown_artists.into_iter());
         let allowed = Arc::new(Allowed::new(bits.into_set(), snapshot.vectors()));

@@ -42,7 +42,7 @@ use document::{Decoder, Known};
 use layout::{REFRESH, changes, refresh_document};
 use pages::{OWN_KEY, PageQuery, Reading};
 use shape::Shape;
-use writes::{STEP, Updates};
+use writes::{STEP, Updates, remove};
 
 pub use document::DocumentError;
 pub use options::MongoOptions;
@@ -186,6 +186,10 @@ impl CatalogueStore for MongoStore {
         }
         updates.write(&self.connection)?;
         Ok(counts)
+    }
+
+    fn remove(&self, ids: &[TrackId]) -> Result<u64, StoreError> {
+        remove(&self.connection, &self.key, ids)
     }
 
     fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError> {

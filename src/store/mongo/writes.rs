@@ -6,6 +6,7 @@ use mongodb::error::{Error, ErrorKind, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::{Acknowledgment, WriteConcern};
 
 use crate::store::StoreError;
+use crate::track::TrackId;
 
 use super::connection::Connection;
 
@@ -65,6 +66,25 @@ fn transaction(connection: &Connection, messages: &[Document]) -> Result<(), Sto
         Ok(Document::new())
     })?;
     refused(connection, &answer)
+}
+
+/// Removes all documents whose field `key` is one of `ids`; returns how many there were.
+pub(super) fn remove(connection: &Connection, key: &str, ids: &[TrackId]) -> Result<u64, StoreError> {
+    let mut n_removed = 0;
+    for step in ids.chunks(STEP) {
+        let ids: Vec<&str> = step.iter().map(TrackId::as_str).collect();
+        let command = doc! {
+            "delete": connection.collection.name(),
+            // Compared bytewise, whatever the collection's collation is.
+            "deletes": [{ "q": { key: { "$in": ids } }, "limit": 0, "collation": { "locale": "simple" } }],
+            "writeConcern": { "w": "majority", "j": true },
+        };
+        let answer = connection.command("removing tracks", &command)?;
+        refused(connection, &answer)?;
+        let n = answer.get("n").and_then(|n| n.as_i64().or(n.as_i32().map(i64::from)));
+        n_removed += n.unwrap_or(0).unsigned_abs();
+    }
+    Ok(n_removed)
 }
 
 /// An error where the server did not make all statements of a message.

@@ -1,19 +1,34 @@
-//! An open generation: everything a query needs, mapped.
+//! An open generation: everything a query needs, mapped. `removed.rs`: the items that are not returned any more.
+
+mod removed;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::artifact::{ArtifactError, Manifest, SnapshotDir};
+use crate::artifact::{ArtifactError, Manifest, Removals, SnapshotDir};
 use crate::content::{
     ITEMS_FILE, Items, TAGS_FILE, TERMS_FILE, TITLES_FILE, Tags, Titles, VECTORS_FILE, Vectors, open_titles,
 };
 use crate::feature::{FittedSchema, Schema};
 use crate::filter_cache::{self, FilterCache};
 use crate::index::hnsw::GRAPH_FILE;
-use crate::index::{BuildMetric, EXACT_FILE, Engine, EngineKind, Exact, FOREST_FILE, Forest, Hnsw};
-use crate::track::ItemIdx;
+use crate::index::{Allowed, BuildMetric, EXACT_FILE, Engine, EngineKind, Exact, FOREST_FILE, Forest, Hnsw};
+use crate::track::{ItemIdx, TrackId};
 
-/// An open generation. Opening reads the manifest, the heads of the files and the tables of offsets, not the data.
+use removed::Removed;
+
+/// An open generation, and which of its tracks were removed since. Opening reads the manifest, the heads of the files and
+/// the tables of offsets, not the data.
 pub struct Snapshot {
+    open: Arc<Open>,
+    removed: Arc<Removed>,
+    filters: Arc<FilterCache>,
+    filter_cache_bytes: u64,
+    edition: String,
+}
+
+/// The files of a generation; those who look at it with different removals share them.
+struct Open {
     manifest: Manifest,
     directory: PathBuf,
     items: Items,
@@ -25,12 +40,11 @@ pub struct Snapshot {
     forest: Option<Forest>,
     /// The engines there are.
     built: Vec<EngineKind>,
-    filters: FilterCache,
 }
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Snapshot({})", self.directory.display())
+        write!(f, "Snapshot({})", self.open.directory.display())
     }
 }
 
@@ -75,9 +89,8 @@ impl Snapshot {
             (EngineKind::Hnsw, hnsw.is_some()),
             (EngineKind::Forest, forest.is_some()),
         ];
-        Ok(Self {
+        let open = Open {
             built: engines.into_iter().filter(|(_, built)| *built).map(|(kind, _)| kind).collect(),
-            filters: FilterCache::new(filter_cache::DEFAULT_BYTES),
             directory: directory.to_owned(),
             items,
             vectors,
@@ -87,61 +100,68 @@ impl Snapshot {
             hnsw,
             forest,
             manifest,
+        };
+        Ok(Self {
+            edition: open.manifest.generation.clone(),
+            open: Arc::new(open),
+            removed: Arc::default(),
+            filters: Arc::new(FilterCache::new(filter_cache::DEFAULT_BYTES)),
+            filter_cache_bytes: filter_cache::DEFAULT_BYTES,
         })
     }
 
     /// What the generation says of itself.
     pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+        &self.open.manifest
     }
 
     /// Where its files are.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        &self.open.directory
     }
 
     /// The schema.
     pub fn schema(&self) -> &Schema {
-        &self.manifest.fitted.schema
+        &self.open.manifest.fitted.schema
     }
 
     /// The schema with its fitted statistics.
     pub fn fitted(&self) -> &FittedSchema {
-        &self.manifest.fitted
+        &self.open.manifest.fitted
     }
 
     /// Ids, records and raw values.
     pub fn items(&self) -> &Items {
-        &self.items
+        &self.open.items
     }
 
     /// The vectors.
     pub fn vectors(&self) -> &Vectors {
-        &self.vectors
+        &self.open.vectors
     }
 
     /// Genres and artists.
     pub fn tags(&self) -> &Tags {
-        &self.tags
+        &self.open.tags
     }
 
     /// The search by title and artist.
     pub fn titles(&self) -> &Titles {
-        &self.titles
+        &self.open.titles
     }
 
     /// The engine, where this generation has it.
     pub fn engine(&self, kind: EngineKind) -> Option<&dyn Engine> {
         match kind {
-            EngineKind::Exact => Some(&self.exact),
-            EngineKind::Hnsw => self.hnsw.as_ref().map(|engine| engine as &dyn Engine),
-            EngineKind::Forest => self.forest.as_ref().map(|engine| engine as &dyn Engine),
+            EngineKind::Exact => Some(&self.open.exact),
+            EngineKind::Hnsw => self.open.hnsw.as_ref().map(|engine| engine as &dyn Engine),
+            EngineKind::Forest => self.open.forest.as_ref().map(|engine| engine as &dyn Engine),
         }
     }
 
     /// The exact engine, which every generation has.
     pub fn exact(&self) -> &Exact {
-        &self.exact
+        &self.open.exact
     }
 
     /// The engines this generation has.
@@ -151,7 +171,7 @@ impl Snapshot {
 
     /// The same without an allocation, for every request.
     pub fn built(&self) -> &[EngineKind] {
-        &self.built
+        &self.open.built
     }
 
     /// The filters that were used last.
@@ -161,19 +181,71 @@ impl Snapshot {
 
     /// The same generation with a filter cache of at most `max_bytes`, empty at first.
     pub fn with_filter_cache(mut self, max_bytes: u64) -> Self {
-        self.filters = FilterCache::new(max_bytes);
+        self.filters = Arc::new(FilterCache::new(max_bytes));
+        self.filter_cache_bytes = max_bytes;
         self
+    }
+
+    /// The same open generation without the tracks that are listed and may be in it; what was removed before counts no
+    /// more. Reads no file.
+    pub fn with_removals(&self, removals: &Removals) -> Self {
+        let read_started = self.manifest().provenance.read_started();
+        let removed = Removed::of(removals, read_started, self.items(), self.vectors());
+        // Compiled filters leave out removed items where those are many.
+        let filters = match (&self.removed.rest, &removed.rest) {
+            (None, None) => Arc::clone(&self.filters),
+            _ => Arc::new(FilterCache::new(self.filter_cache_bytes)),
+        };
+        Self {
+            edition: self.manifest().generation.clone() + &removed.fingerprint(),
+            open: Arc::clone(&self.open),
+            removed: Arc::new(removed),
+            filters,
+            filter_cache_bytes: self.filter_cache_bytes,
+        }
+    }
+
+    /// The generation's name, followed by what tells its removed tracks apart, if there are any: answers kept under one
+    /// edition are those of any other snapshot with the same.
+    pub fn edition(&self) -> &str {
+        &self.edition
+    }
+
+    /// The item with this id; `None` also where it was removed.
+    pub fn find(&self, id: &TrackId) -> Option<ItemIdx> {
+        self.items().find(id).filter(|item| !self.is_removed(*item))
+    }
+
+    /// Whether `item` must not be returned any more.
+    pub fn is_removed(&self, item: ItemIdx) -> bool {
+        self.removed.contains(item)
+    }
+
+    /// The removed items, ascending.
+    pub fn removed(&self) -> &[ItemIdx] {
+        &self.removed.items
+    }
+
+    /// The removed items where they are few: to be excluded from every search. Where there are more, see
+    /// [`Self::remaining`].
+    pub(crate) fn excluded(&self) -> &[ItemIdx] {
+        if self.removed.rest.is_some() { &[] } else { &self.removed.items }
+    }
+
+    /// All items but the removed ones where those are many: every search is to be among them.
+    pub(crate) fn remaining(&self) -> Option<&Arc<Allowed>> {
+        self.removed.rest.as_ref()
     }
 
     /// The forest, where this generation has one.
     pub fn forest(&self) -> Option<&Forest> {
-        self.forest.as_ref()
+        self.open.forest.as_ref()
     }
 
     /// The raw column of this name, `[n_items]`, NaN where missing.
     pub fn raw_column(&self, name: &str) -> Option<&[f64]> {
-        let column = self.manifest.raw_columns.iter().position(|column| column == name)?;
-        Some(self.items.raw_column(column))
+        let column = self.open.manifest.raw_columns.iter().position(|column| column == name)?;
+        Some(self.open.items.raw_column(column))
     }
 
     /// One raw value by the name of its column.
@@ -185,23 +257,28 @@ impl Snapshot {
     /// Reads every file: checksums, then structures; a file that the manifest does not list is an error too. Calls
     /// `progress` with the bytes read.
     pub fn verify(&self, progress: impl FnMut(u64)) -> Result<(), ArtifactError> {
-        self.manifest.refuse_strays(&self.directory)?;
+        self.open.manifest.refuse_strays(&self.open.directory)?;
         self.verify_listed(progress)
     }
 
     /// The same for the files that the manifest lists: all that queries are answered from.
     pub fn verify_listed(&self, progress: impl FnMut(u64)) -> Result<(), ArtifactError> {
-        self.manifest.verify_listed(&self.directory, progress)?;
-        self.items.verify()?;
-        self.vectors.verify()?;
-        self.tags.verify(self.items.len())?;
-        self.exact.verify(&self.vectors)?;
-        if let Some(hnsw) = &self.hnsw {
-            hnsw.verify(&self.vectors)?;
+        self.open.manifest.verify_listed(&self.open.directory, progress)?;
+        self.open.items.verify()?;
+        self.open.vectors.verify()?;
+        self.open.tags.verify(self.open.items.len())?;
+        self.open.exact.verify(&self.open.vectors)?;
+        if let Some(hnsw) = &self.open.hnsw {
+            hnsw.verify(&self.open.vectors)?;
         }
-        if let Some(forest) = &self.forest {
+        if let Some(forest) = &self.open.forest {
             forest.wait().map_err(|error| {
-                ArtifactError::damaged(&self.directory.join(FOREST_FILE), "forest", "a usable forest", error)
+                ArtifactError::damaged(
+                    &self.open.directory.join(FOREST_FILE),
+                    "forest",
+                    "a usable forest",
+                    error,
+                )
             })?;
         }
         Ok(())

@@ -1,0 +1,114 @@
+//! Who may administer the server: whoever knows the token, or on a loopback address without a token, whoever reaches it.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, ORIGIN};
+
+use crate::config::{Secret, TOKEN_VARIABLE};
+
+use super::problem::Problem;
+
+/// Who may administer the server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AdminAccess {
+    /// Whoever sends this token.
+    Token(Secret),
+    /// Everybody: the server can only be reached from its own machine.
+    Local,
+    /// Nobody: there is no token, and others reach the server.
+    Closed,
+}
+
+/// Lets a request pass that may administer the server.
+pub(super) fn require_admin(access: &AdminAccess, request: &HttpRequest) -> Result<(), Problem> {
+    let forbidden = |code, detail: String| Err(Problem::new(StatusCode::FORBIDDEN, code, detail));
+    let header = |name| request.headers().get(name).map(|value| value.as_bytes());
+    match access {
+        AdminAccess::Token(token) => match header(AUTHORIZATION).map(bearer) {
+            Some(Some(given)) if is_same(given, token.reveal().as_bytes()) => Ok(()),
+            Some(_) => Err(Problem::unauthorized("wrong_token", "the token is not the one of this server")),
+            None => {
+                let detail =
+                    format!("this takes the server's {TOKEN_VARIABLE}: `Authorization: Bearer TOKEN`");
+                Err(Problem::unauthorized("token_missing", detail))
+            }
+        },
+        // A page of another site may send requests to this machine from the browser of its user.
+        AdminAccess::Local if header(ORIGIN).is_some_and(|origin| !is_local(origin)) => {
+            let detail = format!("pages of other sites may not administer this server; set {TOKEN_VARIABLE}");
+            forbidden("foreign_origin", detail)
+        }
+        AdminAccess::Local => Ok(()),
+        AdminAccess::Closed => {
+            let detail = format!(
+                "this server can be reached from other machines and has no token: set {TOKEN_VARIABLE} to administer it"
+            );
+            forbidden("admin_closed", detail)
+        }
+    }
+}
+
+/// The token of an `Authorization` header.
+fn bearer(header: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = header.split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+}
+
+/// Takes the same time wherever the two differ: hashes are compared, in constant time.
+fn is_same(given: &[u8], token: &[u8]) -> bool {
+    blake3::hash(given) == blake3::hash(token.trim_ascii())
+}
+
+/// Whether a page comes from this machine.
+fn is_local(origin: &[u8]) -> bool {
+    let Some((_, authority)) = str::from_utf8(origin).ok().and_then(|origin| origin.split_once("://")) else {
+        return false;
+    };
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => authority.split(':').next(),
+    };
+    host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn check(access: &AdminAccess, headers: &[(&'static str, &str)], expected: Result<(), &str>) {
+        let request =
+            headers.iter().fold(TestRequest::post(), |request, header| request.insert_header(*header));
+        let found = require_admin(access, &request.to_http_request());
+        assert_eq!(found.map_err(|problem| problem.code()), expected, "{headers:?}");
+    }
+
+    #[test]
+    fn a_token_is_asked_for() {
+        let access = AdminAccess::Token(Secret::new("hunter2\n").unwrap());
+        check(&access, &[("Authorization", "Bearer hunter2")], Ok(()));
+        check(&access, &[("Authorization", "bearer  hunter2 ")], Ok(()));
+        check(&access, &[], Err("token_missing"));
+        for wrong in ["Bearer hunter", "Bearer hunter22", "Bearer ", "Bearer", "hunter2", "Basic hunter2", ""]
+        {
+            check(&access, &[("Authorization", wrong)], Err("wrong_token"));
+        }
+        check(&access, &[("Origin", "http://localhost:8080")], Err("token_missing"));
+    }
+
+    #[test]
+    fn without_a_token_only_this_machine_may() {
+        check(&AdminAccess::Closed, &[], Err("admin_closed"));
+        check(&AdminAccess::Closed, &[("Authorization", "Bearer x")], Err("admin_closed"));
+        check(&AdminAccess::Local, &[], Ok(()));
+        for origin in ["http://localhost:8080", "http://127.0.0.1", "https://[::1]:8080"] {
+            check(&AdminAccess::Local, &[("Origin", origin)], Ok(()));
+        }
+        for origin in ["https://example.com", "http://localhost.example.com", "null", "http://192.0.2.1:80"] {
+            check(&AdminAccess::Local, &[("Origin", origin)], Err("foreign_origin"));
+        }
+    }
+}
