@@ -1,16 +1,19 @@
 //! The living catalogue: tracks as they were imported and refreshed, before a build turns them into a snapshot.
 //!
-//! `lmdb.rs` is the embedded store, the default (its environment: `lmdb_env.rs`); `record.rs` is how it writes one track;
-//! `mongo/` is a collection of a MongoDB server; `location.rs` reads the `--store` notation; `error.rs` says what can go
+//! `lmdb.rs` is the embedded store, the default (its environment: `lmdb_env.rs`; what refreshing leaves there:
+//! `lmdb_refresh.rs`); `record.rs` and `refresh_record.rs` are how it writes one track and its refresh; `refresh.rs` is what
+//! a refresh leaves, whatever the store; `mongo/` is a collection of a MongoDB server; `location.rs` reads the `--store` notation; `error.rs` says what can go
 //! wrong.
 
 mod error;
 mod lmdb;
 mod lmdb_env;
+mod lmdb_refresh;
 mod location;
 mod mongo;
 mod record;
 mod refresh;
+mod refresh_record;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -21,11 +24,11 @@ pub use error::StoreError;
 pub use lmdb::LmdbStore;
 pub use lmdb_env::LmdbOptions;
 pub use location::StoreLocation;
-pub use refresh::{Provenance, Refresh, Refreshed};
 pub use mongo::{
     COLLECTION_VARIABLE, DATABASE_VARIABLE, DocumentError, MAP_VARIABLE, MongoOptions, MongoStore,
     PATIENCE_VARIABLE,
 };
+pub use refresh::{Provenance, Refresh, Refreshed, field};
 
 use crate::track::{Track, TrackId};
 
@@ -104,9 +107,7 @@ pub fn open_existing(uri: &str) -> Result<Option<Arc<dyn CatalogueStore>>, Store
             Ok(store.map(|store| Arc::new(store) as Arc<dyn CatalogueStore>))
         }
         // Collections need not be created: one without documents is an empty catalogue.
-        StoreLocation::Mongo(uri) => {
-            Ok(Some(Arc::new(MongoStore::open(&uri, MongoOptions::from_env()?)?)))
-        }
+        StoreLocation::Mongo(uri) => Ok(Some(Arc::new(MongoStore::open(&uri, MongoOptions::from_env()?)?))),
     }
 }
 

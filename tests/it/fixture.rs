@@ -10,7 +10,7 @@ use nearfield::build::{BuildError, BuildOptions, BuildReport, build};
 use nearfield::demo;
 use nearfield::feature::Schema;
 use nearfield::progress::{CancelToken, Progress};
-use nearfield::store::{CatalogueStore, StoreError, UpsertCounts};
+use nearfield::store::{CatalogueStore, Refresh, Refreshed, StoreError, UpsertCounts};
 use nearfield::track::{Track, TrackId};
 use tempfile::TempDir;
 
@@ -44,6 +44,29 @@ impl CatalogueStore for MemoryStore {
     fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
         let _ = self.0.values().try_for_each(|track| visit(track.clone()));
         Ok(())
+    }
+
+    fn scan_refreshes(
+        &self,
+        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.scan(&mut |track| visit(track, Refresh::default()))
+    }
+
+    fn get_refresh(&self, id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError> {
+        Ok(self.get(id)?.map(|track| (track, Refresh::default())))
+    }
+
+    fn record_refreshes(&self, _: Vec<Refreshed>) -> Result<u64, StoreError> {
+        unimplemented!("tests that refresh use a real store")
+    }
+
+    fn worker_state(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    fn set_worker_state(&self, _: &str) -> Result<(), StoreError> {
+        unimplemented!("tests that refresh use a real store")
     }
 }
 
