@@ -36,6 +36,10 @@ pub mod eval;
 pub mod build;
 
 pub mod config;
+
+// Keeping the catalogue fresh.
+pub mod worker;
+
 pub mod http;
 
 pub mod cli;

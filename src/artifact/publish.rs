@@ -70,6 +70,11 @@ impl SnapshotDir {
         &self.name
     }
 
+    /// The directory that its generations are in.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The name of the live generation, or `None` where nothing was published yet.
     pub fn current(&self) -> Result<Option<String>, ArtifactError> {
         let path = self.path.join(CURRENT_FILE);
