@@ -8,6 +8,8 @@ mod export;
 mod import;
 mod inspect;
 mod serve;
+mod show;
+mod worker;
 
 use std::error::Error;
 use std::fmt;
@@ -58,6 +60,10 @@ enum Command {
     Rollback(inspect::RollbackArgs),
     /// Answer queries over HTTP
     Serve(serve::ServeArgs),
+    /// Refresh stale and incomplete tracks from Spotify, ReccoBeats and oEmbed
+    Worker(worker::WorkerArgs),
+    /// Show what the catalogue knows of a track, and where each value is from
+    Show(show::ShowArgs),
     /// Make up a catalogue, build it, serve it
     Demo(demo::DemoArgs),
 }
@@ -163,6 +169,8 @@ fn run(cli: Cli, file: &ConfigFile) -> Result<(), Failure> {
         Command::Export(args) => export::run(args, &context),
         Command::Rollback(args) => inspect::roll_back(args),
         Command::Serve(args) => serve::run(args, &context),
+        Command::Worker(args) => worker::run(args, &context),
+        Command::Show(args) => show::run(args),
         Command::Demo(args) => demo::run(args, &context),
     }
 }
@@ -171,6 +179,9 @@ fn run(cli: Cli, file: &ConfigFile) -> Result<(), Failure> {
 fn start_logging(filter: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::Usage(format!("--log {filter:?} is no filter: {error}")))?;
+    // These log the headers of requests, the client secret among them.
+    let quiet = ["rspotify=off", "rspotify_http=off"].map(|directive| directive.parse());
+    let filter = quiet.into_iter().flatten().fold(filter, EnvFilter::add_directive);
     let ansi = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi).init();
     Ok(())

@@ -17,6 +17,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::problem::Problem;
 use super::state::State;
+use super::worker;
+use super::worker_metrics::WorkerMetrics;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -66,6 +68,7 @@ pub(super) struct Metrics {
     damaged: Gauge,
     verified: Gauge,
     uptime: Gauge<f64, std::sync::atomic::AtomicU64>,
+    worker: WorkerMetrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -99,8 +102,10 @@ impl Metrics {
             damaged: Gauge::default(),
             verified: Gauge::default(),
             uptime: Gauge::default(),
+            worker: WorkerMetrics::default(),
         };
         let registry = &mut metrics.registry;
+        metrics.worker.register(registry);
         registry.register("http_requests", "Requests answered", metrics.requests.clone());
         registry.register_with_unit(
             "http_request_duration",
@@ -189,6 +194,7 @@ pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Proble
     metrics.damaged.set(i64::from(served.damage().is_some()));
     metrics.verified.set(i64::from(served.is_verified()));
     metrics.uptime.set(state.uptime().as_secs_f64());
+    metrics.worker.update(worker::status(&state).await?.as_ref());
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|error| Problem::internal(&error))?;
     Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(text))

@@ -15,6 +15,8 @@
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
 //! indexes.rs       /api/v1/indexes
+//! worker.rs        /api/v1/worker
+//! worker_metrics.rs  what /metrics says of the worker
 //! root.rs          /
 //! ```
 //!
@@ -37,6 +39,8 @@ mod similar_form;
 mod state;
 mod stream;
 mod tracks;
+mod worker;
+mod worker_metrics;
 
 use std::io;
 use std::net::TcpListener;
@@ -99,7 +103,8 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(read("/api/v1/similar/{id}", similar::get))
         .service(read("/api/v1/tracks", tracks::search))
         .service(read("/api/v1/tracks/{id}", tracks::get))
-        .service(read("/api/v1/indexes", indexes::list));
+        .service(read("/api/v1/indexes", indexes::list))
+        .service(read("/api/v1/worker", worker::show));
 }
 
 /// A resource that is read: GET and HEAD.
