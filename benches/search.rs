@@ -14,7 +14,7 @@ use nearfield::index::{EngineKind, SearchRequest};
 use nearfield::progress::{CancelToken, Progress};
 use nearfield::query::{Bounds, SimilarRequest, similar, similar_batch};
 use nearfield::snapshot::Snapshot;
-use nearfield::store::{CatalogueStore, StoreError, UpsertCounts};
+use nearfield::store::{CatalogueStore, Refresh, Refreshed, StoreError, UpsertCounts};
 use nearfield::track::{ItemIdx, Track, TrackId};
 
 static N_TRACKS: LazyLock<usize> = LazyLock::new(|| {
@@ -165,6 +165,29 @@ impl CatalogueStore for Sample {
         let mut tracks: Vec<Track> = demo::catalogue(*N_TRACKS, 1).collect();
         tracks.sort_by(|a, b| a.id.cmp(&b.id));
         let _ = tracks.into_iter().try_for_each(visit);
+        Ok(())
+    }
+
+    fn scan_refreshes(
+        &self,
+        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.scan(&mut |track| visit(track, Refresh::default()))
+    }
+
+    fn get_refresh(&self, _: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError> {
+        Ok(None)
+    }
+
+    fn record_refreshes(&self, _: Vec<Refreshed>) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    fn worker_state(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    fn set_worker_state(&self, _: &str) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -96,8 +96,9 @@ impl<'a> Chain<'a> {
 
     /// How many tracks the first call for features takes, or a modest number.
     pub fn step_size(&self) -> usize {
-        let features = |call: &&Box<dyn Call>| call.group() == Group::Features && self.is_usable(&***call);
-        self.calls.iter().find(features).map_or(20, |call| call.max_ids())
+        let mut calls = self.calls.iter().map(|call| &**call);
+        let features = calls.find(|call| call.group() == Group::Features && self.is_usable(*call));
+        features.map_or(20, Call::max_ids)
     }
 
     fn is_disabled(&self, call: &dyn Call) -> bool {
@@ -208,7 +209,10 @@ impl<'a> Chain<'a> {
                     let now_ms = self.clock.now_ms();
                     self.state.provider(name).disable(call.name(), now_ms);
                     self.save()?;
-                    tracing::warn!("{name} refuses {} to this application; it is left out from now on", call.name());
+                    tracing::warn!(
+                        "{name} refuses {} to this application; it is left out from now on",
+                        call.name()
+                    );
                     return Ok(None);
                 }
                 Fault::Unauthorized(what) => {

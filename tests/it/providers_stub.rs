@@ -1,6 +1,9 @@
 //! Spotify's Web API and its token service, ReccoBeats and Spotify's oEmbed, as an HTTP server in this process: it answers
 //! in the documented shapes, refuses what the real ones refuse, logs every request, and fails by script.
 
+// The answer of a refusal is an answer like any other.
+#![allow(clippy::result_large_err)]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
