@@ -125,7 +125,8 @@ pub(super) fn run(args: WorkerArgs, context: &Context) -> Result<(), Failure> {
     let empty = || format!("there is no catalogue {name}: fill it with `nearfield import FILE`");
     let store = store::open_existing(&args.store.store)?.ok_or_else(|| Failure::Work(empty().into()))?;
     let _lock = WorkerLock::take(&snapshot)?;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    // A thread of its own, so that idle connections are looked after while the catalogue is written.
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let worker =
         Worker::new(&*store, name, &snapshot, settings, &runtime, &context.progress, &context.cancel)?;
     let clock = SystemClock(&runtime);

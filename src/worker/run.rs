@@ -74,11 +74,11 @@ impl<'a> Worker<'a> {
         let began = Instant::now();
         let mut state = WorkerState::parse(self.store.worker_state()?.as_deref());
         state.totals.runs += 1;
-        // What is refused to an application is refused to that one only.
-        let application = self.settings.credentials.as_ref().map(|credentials| {
-            blake3::hash(credentials.id.as_bytes()).to_hex()[..16].to_owned()
-        });
-        state.identify(Provider::Spotify.name(), application);
+        if let Some(credentials) = &self.settings.credentials {
+            // What is refused to an application is refused to that one only.
+            let application = blake3::hash(credentials.id.as_bytes()).to_hex()[..16].to_owned();
+            state.identify(Provider::Spotify.name(), application);
+        }
         if self.settings.probe {
             state.providers.values_mut().for_each(|provider| provider.disabled.clear());
         }

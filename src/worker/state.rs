@@ -83,10 +83,10 @@ impl WorkerState {
     }
 
     /// The provider knows us as `application` from now on.
-    pub fn identify(&mut self, name: &str, application: Option<String>) {
+    pub fn identify(&mut self, name: &str, application: String) {
         let state = self.provider(name);
-        if state.application != application {
-            *state = ProviderState { application, ..ProviderState::default() };
+        if state.application.as_ref() != Some(&application) {
+            *state = ProviderState { application: Some(application), ..ProviderState::default() };
         }
     }
 }
@@ -160,11 +160,11 @@ mod tests {
     #[test]
     fn another_application_starts_without_refusals() {
         let mut state = WorkerState::default();
-        state.identify("spotify", Some("one".into()));
+        state.identify("spotify", "one".into());
         state.provider("spotify").disable("audio-features", 0);
-        state.identify("spotify", Some("one".into()));
+        state.identify("spotify", "one".into());
         assert_eq!(state.provider("spotify").disabled.len(), 1);
-        state.identify("spotify", Some("two".into()));
+        state.identify("spotify", "two".into());
         assert!(state.provider("spotify").disabled.is_empty());
     }
 }

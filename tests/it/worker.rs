@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use nearfield::store::Refresh;
+use nearfield::store::{CatalogueStore, Refresh};
 use nearfield::track::{Track, TrackId};
 use serde_json::json;
 
-use crate::providers_stub::{FEATURES, Fault, Route, image, value};
+use crate::providers_stub::{CLIENT_ID, CLIENT_SECRET, FEATURES, Fault, Route, image, value};
 use crate::worker_bench::{Bench, id, ids, provider};
 
 const ONCE: [&str; 3] = ["worker", "--once", "--json"];
@@ -264,6 +264,39 @@ fn fields_that_are_absent_are_unknown_and_erase_nothing() {
     assert_eq!(after, before);
     let time = |name: &str| refresh.provenance[name].fetched_at_ms;
     assert!(time("valence") < time("energy") && time("popularity") < time("name"), "{refresh:?}");
+}
+
+#[test]
+fn secrets_are_never_logged() {
+    let bench = Bench::new(2);
+    let output = bench.spotify(&["worker", "--once", "--log", "trace"]).output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && log.contains("TRACE"), "{log}");
+    // The secret, the same as it is sent, the token.
+    for secret in [CLIENT_SECRET, "dGhlLWNsaWVudDp0aGUtc2VjcmV0", "token-1"] {
+        assert!(!log.contains(secret), "{secret} is in {log}");
+    }
+    let state = bench.store().worker_state().unwrap().unwrap();
+    assert!(!state.contains(CLIENT_ID) && !state.contains(CLIENT_SECRET), "{state}");
+}
+
+#[test]
+fn another_application_is_not_refused_what_one_was() {
+    let bench = Bench::new(2);
+    bench.stub.fail(Route::SpotifyFeatures, [Fault::Status(403)]);
+    bench.refresh(bench.spotify(&ONCE));
+    let stale = ["worker", "--once", "--json", "--stale-after-days", "0"];
+    // A run without an account knows nothing of applications and changes nothing.
+    bench.refresh(bench.command(&stale));
+    bench.refresh(bench.spotify(&stale));
+    assert_eq!(bench.stub.n_of(Route::SpotifyFeatures), 1);
+    let mut other = bench.spotify(&stale);
+    other.env("SPOTIFY_CLIENT_ID", "another");
+    bench.refresh(other);
+    // The stub knows no such application, so there was no token to ask with; but it was tried.
+    assert_eq!(bench.stub.n_of(Route::Token), 3);
+    bench.refresh(bench.spotify(&stale));
+    assert_eq!(bench.stub.n_of(Route::SpotifyFeatures), 2);
 }
 
 #[test]

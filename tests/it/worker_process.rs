@@ -123,7 +123,7 @@ fn refreshed(bench: &Bench) -> BTreeSet<String> {
 
 #[test]
 fn twenty_kills_lose_nothing_and_repeat_nothing() {
-    const TRACKS: usize = 1_200;
+    const TRACKS: usize = 2_000;
     /// Tracks of a step: what one request to ReccoBeats takes.
     const STEP: usize = 40;
     let bench = Bench::new(TRACKS);
@@ -131,7 +131,7 @@ fn twenty_kills_lose_nothing_and_repeat_nothing() {
     let mut known = BTreeSet::new();
     for kill in 1..=20 {
         let log_path = bench.path().join("worker.log");
-        let mut command = bench.command(&["worker", "--once", "--limit", "1200", "--log", "nearfield=debug"]);
+        let mut command = bench.command(&["worker", "--once", "--limit", "2000", "--log", "nearfield=debug"]);
         command.stderr(File::create(&log_path).unwrap());
         bench.stub.clear_log();
         let mut worker = Running::start(command);
@@ -162,7 +162,7 @@ fn twenty_kills_lose_nothing_and_repeat_nothing() {
         "the kills were not in the midst of it: {}",
         known.len()
     );
-    let summary = bench.refresh(bench.command(&["worker", "--once", "--limit", "1200", "--json"]));
+    let summary = bench.refresh(bench.command(&["worker", "--once", "--limit", "2000", "--json"]));
     assert_eq!(summary["recorded"].as_u64(), Some((TRACKS - known.len()) as u64));
     println!("then undisturbed: {} recorded", summary["recorded"]);
     assert_eq!(refreshed(&bench).len(), TRACKS);
