@@ -7,12 +7,14 @@ use std::time::Instant;
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::{Client, Collection};
-use nearfield::store::{CatalogueStore, MongoOptions, MongoStore};
+use nearfield::store::{MongoOptions, MongoStore, TrackReader};
 use tokio::runtime::Runtime;
 
 const ROUNDS: usize = 5;
 
 type Error = Box<dyn std::error::Error>;
+/// Reads everything once and says how much it was.
+type Read<'a> = &'a dyn Fn() -> Result<u64, Error>;
 
 fn main() -> Result<(), Error> {
     let uri = std::env::args().skip(1).find(|argument| argument.starts_with("mongodb"));
@@ -23,7 +25,7 @@ fn main() -> Result<(), Error> {
     let database = client.default_database().ok_or("the address names no database")?;
     let raw: Collection<RawDocumentBuf> = database.collection("tracks");
     let store = MongoStore::open(&uri, MongoOptions::default())?;
-    let ways: [(&str, &dyn Fn() -> Result<u64, Error>); 4] = [
+    let ways: [(&str, Read<'_>); 4] = [
         ("bare cursor, bytes", &|| runtime.block_on(bare(&raw, doc! {}))),
         ("bare cursor in the order of _id, bytes", &|| runtime.block_on(bare(&raw, doc! { "_id": 1 }))),
         ("bare cursor in the order of _id, documents", &|| {

@@ -14,8 +14,8 @@ use nearfield::index::{EngineKind, SearchRequest};
 use nearfield::progress::{CancelToken, Progress};
 use nearfield::query::{Bounds, SimilarRequest, similar, similar_batch};
 use nearfield::snapshot::Snapshot;
-use nearfield::store::{CatalogueStore, StoreError, UpsertCounts};
-use nearfield::track::{ItemIdx, Track, TrackId};
+use nearfield::store::{StoreError, TrackReader};
+use nearfield::track::{ItemIdx, Track};
 
 static N_TRACKS: LazyLock<usize> = LazyLock::new(|| {
     let given = std::env::var("BENCH_TRACKS").ok();
@@ -148,19 +148,7 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
 /// The sample catalogue as a store that is only read.
 struct Sample;
 
-impl CatalogueStore for Sample {
-    fn upsert(&self, _: Vec<Track>, _: u64) -> Result<UpsertCounts, StoreError> {
-        Ok(UpsertCounts::default())
-    }
-
-    fn remove(&self, _: &[TrackId]) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-
-    fn get(&self, _: &TrackId) -> Result<Option<Track>, StoreError> {
-        Ok(None)
-    }
-
+impl TrackReader for Sample {
     fn count(&self) -> Result<u64, StoreError> {
         Ok(*N_TRACKS as u64)
     }

@@ -4,6 +4,8 @@
 //! into the environment, where it changes nothing that is set already; a value of `nearfield.toml` replaces the default
 //! of the flag with the same variable: `max_k` belongs to `NEARFIELD_MAX_K`. docs/configuration.md lists every key.
 
+pub mod worker;
+
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
@@ -167,6 +169,9 @@ pub struct ConfigFile {
     pub keep_alive_seconds: Option<u64>,
     /// How long running requests may take once the server was asked to stop.
     pub shutdown_timeout_seconds: Option<u64>,
+    /// What `nearfield worker` does.
+    #[serde(default)]
+    pub worker: worker::WorkerKeys,
 }
 
 impl ConfigFile {
@@ -210,7 +215,7 @@ impl ConfigFile {
             ("keep_alive_seconds", file.keep_alive_seconds, TIMEOUT_SECONDS),
             ("shutdown_timeout_seconds", file.shutdown_timeout_seconds, TIMEOUT_SECONDS),
         ];
-        for (key, value, expected) in numbers {
+        for (key, value, expected) in numbers.into_iter().chain(file.worker.numbers()) {
             if let Some(got) = value.filter(|value| !expected.contains(value)) {
                 return Err(ConfigError::Number { path: path.to_owned(), key, got, expected });
             }
@@ -273,7 +278,10 @@ impl ConfigFile {
             ("NEARFIELD_KEEP_ALIVE_SECONDS", number(self.keep_alive_seconds)),
             ("NEARFIELD_SHUTDOWN_TIMEOUT_SECONDS", number(self.shutdown_timeout_seconds)),
         ];
-        all.into_iter().filter_map(|(variable, value)| Some((variable, value?))).collect()
+        all.into_iter()
+            .chain(self.worker.by_variable())
+            .filter_map(|(variable, value)| Some((variable, value?)))
+            .collect()
     }
 }
 

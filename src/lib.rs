@@ -41,6 +41,10 @@ pub mod build;
 pub mod live;
 
 pub mod config;
+
+// Keeping the catalogue fresh.
+pub mod worker;
+
 pub mod http;
 
 pub mod cli;

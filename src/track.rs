@@ -181,6 +181,8 @@ pub struct Track {
     pub album: Option<String>,
     /// Album id, where a source has it.
     pub album_id: Option<String>,
+    /// Where an image of the album is: an URL.
+    pub album_image: Option<String>,
     /// `YYYY`, `YYYY-MM` or `YYYY-MM-DD`, as published.
     pub release_date: Option<String>,
     /// Genre tags, without duplicates, in order of first appearance.
@@ -207,6 +209,7 @@ impl Track {
             artist_ids: Vec::new(),
             album: None,
             album_id: None,
+            album_image: None,
             release_date: None,
             genres: Vec::new(),
             explicit: None,
@@ -249,6 +252,7 @@ impl Track {
         take_list(&mut self.artist_ids, newer.artist_ids);
         take(&mut self.album, newer.album);
         take(&mut self.album_id, newer.album_id);
+        take(&mut self.album_image, newer.album_image);
         take(&mut self.release_date, newer.release_date);
         take(&mut self.explicit, newer.explicit);
         take(&mut self.track_number, newer.track_number);

@@ -30,7 +30,7 @@ use crate::index::EngineKind;
 use crate::progress::{CancelToken, Progress};
 use crate::query::EngineChoice;
 use crate::snapshot::Snapshot;
-use crate::store::CatalogueStore;
+use crate::store::TrackReader;
 
 pub use error::BuildError;
 pub use options::BuildOptions;
@@ -43,7 +43,7 @@ const MEASURED_K: usize = 10;
 
 /// Builds a generation of `snapshot` from `store` under `schema`, and publishes it. `store_name` goes to the manifest.
 pub fn build(
-    store: &dyn CatalogueStore,
+    store: &dyn TrackReader,
     store_name: &str,
     snapshot: &SnapshotDir,
     schema: Schema,
@@ -119,7 +119,7 @@ impl Run<'_> {
     /// Writes all files of the generation, the manifest last.
     fn write(
         &mut self,
-        store: &dyn CatalogueStore,
+        store: &dyn TrackReader,
         store_name: &str,
         schema: Schema,
     ) -> Result<Manifest, BuildError> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::content::{ItemsBuilder, TagsBuilder, VectorsBuilder, write_titles};
 use crate::feature::{FittedSchema, Fitter, Schema};
 use crate::progress::{CancelToken, Progress};
-use crate::store::CatalogueStore;
+use crate::store::TrackReader;
 use crate::titles::TitleIndexBuilder;
 use crate::track::{ItemIdx, Track, TrackId, value};
 
@@ -32,7 +32,7 @@ pub(super) struct Read {
 
 /// Reads the whole store.
 pub(super) fn read(
-    store: &dyn CatalogueStore,
+    store: &dyn TrackReader,
     store_name: &str,
     schema: Schema,
     options: &BuildOptions,

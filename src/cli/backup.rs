@@ -75,7 +75,7 @@ fn show(
 }
 
 /// The directory of the embedded catalogue; MongoDB has tools of its own.
-fn embedded(store: &StoreFlagss, tool: &str) -> Result<PathBuf, Failure> {
+fn embedded(store: &StoreFlags, tool: &str) -> Result<PathBuf, Failure> {
     match store.location()? {
         StoreLocation::Lmdb(path) => Ok(path),
         StoreLocation::Mongo(_) => Err(Failure::Usage(format!(

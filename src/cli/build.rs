@@ -9,7 +9,7 @@ use crate::build::{self, BuildOptions, BuildReport};
 use crate::feature::Schema;
 use crate::index::EngineKind;
 use crate::index::hnsw::BuilderKind;
-use crate::store::CatalogueStore;
+use crate::store::TrackReader;
 
 /// What goes into the indexes.
 #[derive(Debug, clap::Args)]
@@ -127,7 +127,7 @@ pub(super) fn run(args: BuildArgs, context: &Context) -> Result<(), Failure> {
 
 /// Builds and publishes a generation from `store`.
 pub(super) fn build_from(
-    store: &dyn CatalogueStore,
+    store: &dyn TrackReader,
     uri: &str,
     snapshot: &SnapshotFlags,
     schema: Schema,

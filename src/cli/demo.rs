@@ -12,7 +12,7 @@ use crate::artifact::ArtifactError;
 use crate::demo;
 use crate::feature::Schema;
 use crate::progress::Cancelled;
-use crate::store::{self, CatalogueStore, StoreError, StoreLocation, StoreOptions};
+use crate::store::{self, RefreshStore, StoreError, StoreLocation, StoreOptions};
 use crate::track::Track;
 
 /// Makes up a catalogue (the same every time), builds a snapshot of it and serves it.
@@ -75,7 +75,7 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     serve::serve_snapshot(listener, &snapshot, &args.server, options.min_recall, context, hint)
 }
 
-fn open() -> Result<Arc<dyn CatalogueStore>, StoreError> {
+fn open() -> Result<Arc<dyn RefreshStore>, StoreError> {
     store::open(&StoreLocation::parse(STORE)?, &StoreOptions::default())
 }
 

@@ -20,8 +20,8 @@ pub(super) struct ImportArgs {
     store: StoreFlags,
     #[command(flatten)]
     snapshot: SnapshotFlags,
-    /// Read FIELD from COLUMN; repeatable. Fields: id, name, artists, artist_ids, album, album_id, release_date,
-    /// genres, explicit, track_number, disc_number, every audio feature, popularity, release_year, duration_ms,
+    /// Read FIELD from COLUMN; repeatable. Fields: id, name, artists, artist_ids, album, album_id, album_image,
+    /// release_date, genres, explicit, track_number, disc_number, every audio feature, popularity, release_year, duration_ms,
     /// value:NAME (any number), vector, vector:NAME (2 to 1024 numbers), ignore
     #[arg(long = "map", value_name = "COLUMN=FIELD")]
     mappings: Vec<Mapping>,
@@ -51,7 +51,7 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     let mut cleared = Ok(0);
     let Outcome { report, error } = if args.dry_run {
         let existing = args.store.open_existing()?;
-        let destination = Destination::DryRun(existing.as_deref());
+        let destination = Destination::DryRun(existing.as_deref().map(|store| store as &dyn CatalogueStore));
         import.run(&destination, RejectsPlace::Nowhere, &context.progress, &context.cancel)
     } else {
         let store = args.store.open()?;

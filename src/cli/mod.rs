@@ -10,7 +10,9 @@ mod import;
 mod inspect;
 mod remove;
 mod serve;
+mod show;
 mod store_flags;
+mod worker;
 
 use std::error::Error;
 use std::fmt;
@@ -67,6 +69,10 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Answer queries over HTTP
     Serve(serve::ServeArgs),
+    /// Refresh stale and incomplete tracks from Spotify, ReccoBeats and oEmbed
+    Worker(worker::WorkerArgs),
+    /// Show what the catalogue knows of a track, and where each value is from
+    Show(show::ShowArgs),
     /// Make up a catalogue, build it, serve it
     Demo(demo::DemoArgs),
 }
@@ -167,6 +173,8 @@ fn run(cli: Cli, file: &ConfigFile) -> Result<(), Failure> {
         Command::Backup(args) => backup::back_up(args),
         Command::Restore(args) => backup::restore(args),
         Command::Serve(args) => serve::run(args, &context),
+        Command::Worker(args) => worker::run(args, &context),
+        Command::Show(args) => show::run(args),
         Command::Demo(args) => demo::run(args, &context),
     }
 }
@@ -175,6 +183,9 @@ fn run(cli: Cli, file: &ConfigFile) -> Result<(), Failure> {
 fn start_logging(filter: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::Usage(format!("--log {filter:?} is no filter: {error}")))?;
+    // These log the headers of requests, the client secret among them.
+    let quiet = ["rspotify=off", "rspotify_http=off"].map(|directive| directive.parse());
+    let filter = quiet.into_iter().flatten().fold(filter, EnvFilter::add_directive);
     let ansi = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi).init();
     Ok(())

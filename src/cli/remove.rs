@@ -46,7 +46,8 @@ pub(super) fn run(args: RemoveArgs) -> Result<(), Failure> {
     let ids = read_ids(&args)?;
     let location = args.store.location()?;
     let directory = SnapshotDir::new(&args.snapshot.indexes, &args.snapshot.name)?;
-    let store = args.store.open_existing()?.ok_or_else(|| BuildError::Empty { store: location.redacted() })?;
+    let store =
+        args.store.open_existing()?.ok_or_else(|| BuildError::Empty { store: location.redacted() })?;
     if directory.current()?.is_none() {
         let (name, indexes) = (directory.name(), args.snapshot.indexes.display());
         eprintln!(

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::config::{LMDB_MAP_GIB, MONGO_PATIENCE_SECONDS};
 use crate::source::mapping::{Mapping, check_mappings};
-use crate::store::{self, CatalogueStore, LmdbOptions, MongoOptions, StoreLocation, StoreOptions};
+use crate::store::{self, LmdbOptions, MongoOptions, RefreshStore, StoreLocation, StoreOptions};
 
 use super::Failure;
 
@@ -50,12 +50,12 @@ impl StoreFlags {
     }
 
     /// Opens the catalogue, creating it when it does not exist.
-    pub fn open(&self) -> Result<Arc<dyn CatalogueStore>, Failure> {
+    pub fn open(&self) -> Result<Arc<dyn RefreshStore>, Failure> {
         Ok(store::open(&self.location()?, &self.options()?)?)
     }
 
     /// Opens the catalogue; `None` when it does not exist yet.
-    pub fn open_existing(&self) -> Result<Option<Arc<dyn CatalogueStore>>, Failure> {
+    pub fn open_existing(&self) -> Result<Option<Arc<dyn RefreshStore>>, Failure> {
         Ok(store::open_existing(&self.location()?, &self.options()?)?)
     }
 

@@ -20,6 +20,8 @@ use crate::live::SwapCounts;
 
 use super::problem::Problem;
 use super::state::State;
+use super::worker;
+use super::worker_metrics::WorkerMetrics;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -78,6 +80,7 @@ pub(super) struct Metrics {
     swaps: Family<SwapLabels, Counter>,
     last_swap: Gauge,
     uptime: Gauge<f64, std::sync::atomic::AtomicU64>,
+    worker: WorkerMetrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -114,8 +117,10 @@ impl Metrics {
             swaps: Family::default(),
             last_swap: Gauge::default(),
             uptime: Gauge::default(),
+            worker: WorkerMetrics::default(),
         };
         let registry = &mut metrics.registry;
+        metrics.worker.register(registry);
         registry.register("http_requests", "Requests answered", metrics.requests.clone());
         registry.register_with_unit(
             "http_request_duration",
@@ -232,6 +237,7 @@ pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Proble
     metrics.removed.set(served.snapshot.removed().len() as i64);
     metrics.exchanged(state.live().counts());
     metrics.uptime.set(state.uptime().as_secs_f64());
+    metrics.worker.update(worker::status(&state).await?.as_ref());
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|error| Problem::internal(&error))?;
     Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(text))

@@ -17,6 +17,8 @@
 //! indexes.rs       /api/v1/indexes
 //! admin.rs         /api/v1/admin/reload
 //! auth.rs          who may administer the server
+//! worker.rs        /api/v1/worker
+//! worker_metrics.rs  what /metrics says of the worker
 //! root.rs          /
 //! ```
 //!
@@ -41,6 +43,8 @@ mod similar_form;
 mod state;
 mod stream;
 mod tracks;
+mod worker;
+mod worker_metrics;
 
 use std::io;
 use std::net::TcpListener;
@@ -105,7 +109,8 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(read("/api/v1/tracks", tracks::search))
         .service(read("/api/v1/tracks/{id}", tracks::get))
         .service(read("/api/v1/indexes", indexes::list))
-        .service(write("/api/v1/admin/reload", admin::reload));
+        .service(write("/api/v1/admin/reload", admin::reload))
+        .service(read("/api/v1/worker", worker::show));
 }
 
 /// A resource that is read: GET and HEAD.

@@ -8,7 +8,7 @@ use super::query_string::Parameters;
 use super::state::State;
 
 /// Methods, paths and what they are for.
-const ENDPOINTS: [(&str, &str, &str); 10] = [
+const ENDPOINTS: [(&str, &str, &str); 11] = [
     ("POST", "/api/v1/similar", "the tracks most similar to a query"),
     ("POST", "/api/v1/similar/batch", "many queries at once"),
     ("GET", "/api/v1/similar/{id}", "the tracks most similar to one"),
@@ -16,6 +16,7 @@ const ENDPOINTS: [(&str, &str, &str); 10] = [
     ("GET", "/api/v1/tracks?q=", "search by title and artist"),
     ("GET", "/api/v1/indexes", "the snapshots there are"),
     ("POST", "/api/v1/admin/reload", "serve what CURRENT names, now"),
+    ("GET", "/api/v1/worker", "how refreshing the catalogue stands"),
     ("GET", "/healthz", "whether the server is alive"),
     ("GET", "/readyz", "whether it answers every query"),
     ("GET", "/metrics", "what it counts, as OpenMetrics"),

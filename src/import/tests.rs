@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::store::{LmdbOptions, LmdbStore, StoreError, UpsertCounts};
+use crate::store::{LmdbOptions, LmdbStore, StoreError, TrackReader, UpsertCounts};
 use crate::track::{Track, TrackId};
 
 /// A catalogue and a place for input files, gone at the end of the test.

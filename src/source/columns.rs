@@ -24,6 +24,8 @@ pub enum Field {
     Album,
     /// Its album's id.
     AlbumId,
+    /// The address of a picture of its album.
+    AlbumImage,
     /// Its release date, and with it the year.
     ReleaseDate,
     /// Genre tags.
@@ -67,6 +69,10 @@ pub(super) const KNOWN: &[(Field, &[&str])] = &[
     (Field::Album, &["album", "album_name", "track_album_name", "album_title", "album.name"]),
     (Field::AlbumId, &["album_id", "track_album_id", "album.id"]),
     (
+        Field::AlbumImage,
+        &["album_image", "album_image_url", "track_album_image", "album.images.url", "image_url"],
+    ),
+    (
         Field::ReleaseDate,
         &["release_date", "track_album_release_date", "album_release_date", "album.release_date"],
     ),
@@ -106,6 +112,7 @@ impl fmt::Display for Field {
             Self::ArtistIds => f.write_str("artist_ids"),
             Self::Album => f.write_str("album"),
             Self::AlbumId => f.write_str("album_id"),
+            Self::AlbumImage => f.write_str("album_image"),
             Self::ReleaseDate => f.write_str("release_date"),
             Self::Genres => f.write_str("genres"),
             Self::Explicit => f.write_str("explicit"),
@@ -200,9 +207,14 @@ pub(crate) fn known_roots() -> impl Iterator<Item = &'static str> {
     names.filter(|name| !name.contains('.')).chain(values).chain(VECTORS).chain(nested)
 }
 
+/// The names by which a column of `field` is recognised, the best first; none for values.
+pub(crate) fn names_of(field: &Field) -> &'static [&'static str] {
+    KNOWN.iter().find(|(known, _)| known == field).map_or(&[], |(_, names)| names)
+}
+
 /// The names by which an id column is recognised.
 pub fn id_column_names() -> &'static [&'static str] {
-    KNOWN.iter().find(|(field, _)| *field == Field::Id).map_or(&[], |(_, names)| names)
+    names_of(&Field::Id)
 }
 
 pub(crate) fn normalise(name: &str) -> String {

@@ -1,5 +1,6 @@
 //! Objects as rows: nested objects are flattened (`audio_features.energy`, `album.name`), and of a list of objects the
-//! names and ids are taken (`artists.name`, `artists.id`): the shape of Spotify's own track objects.
+//! names, ids and addresses are taken (`artists.name`, `artists.id`, `album.images.url`): the shape of Spotify's own track
+//! objects.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,6 +11,8 @@ use super::Cell;
 
 /// More different keys than this are not rows of a table.
 pub(super) const MAX_COLUMNS: usize = 4096;
+/// What is taken of the objects in a list.
+const PARTS: [&str; 3] = ["name", "id", "url"];
 /// How deep objects are flattened.
 const MAX_DEPTH: usize = 3;
 
@@ -45,7 +48,7 @@ impl Columns {
                 Value::Object(inner) if depth < MAX_DEPTH => {
                     self.flatten_into(inner, &name, depth + 1, cells)
                 }
-                Value::Array(items) if is_list_of_objects(&items) => ["name", "id"].iter().all(|part| {
+                Value::Array(items) if is_list_of_objects(&items) => PARTS.iter().all(|part| {
                     let parts: Vec<_> = items.iter().filter_map(|item| item.get(part)).cloned().collect();
                     parts.is_empty() || self.set(format!("{name}.{part}"), cell(Value::Array(parts)), cells)
                 }),
@@ -74,9 +77,9 @@ impl Columns {
     }
 }
 
-/// Whether a list holds objects with names or ids; lists of anything else stay as they are.
+/// Whether a list holds objects with something to take; lists of anything else stay as they are.
 fn is_list_of_objects(items: &[Value]) -> bool {
-    !items.is_empty() && items.iter().all(|item| item.get("name").is_some() || item.get("id").is_some())
+    !items.is_empty() && items.iter().all(|item| PARTS.iter().any(|part| item.get(part).is_some()))
 }
 
 fn cell(value: Value) -> Cell<'static> {

@@ -132,6 +132,14 @@ impl Filling {
             Field::Name => self.track.name = self.keep(target, cell, parse::text(cell)),
             Field::Album => self.track.album = self.keep(target, cell, parse::text(cell)),
             Field::AlbumId => self.track.album_id = self.keep(target, cell, parse::text(cell)),
+            Field::AlbumImage => {
+                // Of several sizes the first is the largest, in Spotify's objects.
+                let first = match cell {
+                    Cell::List(cells) => cells.first().unwrap_or(&Cell::Missing),
+                    cell => cell,
+                };
+                self.track.album_image = self.keep(target, cell, parse::text(first));
+            }
             Field::Artists => {
                 let names = list::artists(cell, target.split_commas);
                 self.track.artists = self.keep(target, cell, names).unwrap_or_default();

@@ -21,7 +21,7 @@ use heed::{
 use serde::Serialize;
 
 use super::lmdb_env::{FORMAT_VERSION, FORMAT_VERSION_KEY};
-use super::{CatalogueStore, LmdbStore, StoreError};
+use super::{LmdbStore, StoreError, TrackReader};
 
 /// What the last line begins with: what it is, and the version of its format.
 const MARK: &str = "nearfield-backup 1 ";

@@ -92,6 +92,14 @@ pub enum StoreError {
         /// Why.
         source: RecordError,
     },
+    /// A later nearfield wrote what refreshing left with a track.
+    #[error("the refresh record of track {id} is of a later version; use a newer nearfield")]
+    Refresh {
+        /// Its id.
+        id: String,
+        /// Why.
+        source: RecordError,
+    },
     /// One track does not fit into a record.
     #[error("track {id} cannot be stored")]
     Encode {

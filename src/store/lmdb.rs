@@ -1,7 +1,8 @@
 //! The embedded catalogue: one LMDB environment in a directory of its own.
 //!
-//! Two databases: `tracks` maps the bytes of a track id to its record (`record.rs`), so LMDB's bytewise key order is
-//! the order scans promise; `meta` holds the format version. A commit is durable when [`upsert`] returns.
+//! Three databases: `tracks` maps the bytes of a track id to its record (`record.rs`), so LMDB's bytewise key order is
+//! the order scans promise; `refreshes` maps ids to what refreshing left with them (`lmdb_refresh.rs`); `meta` holds the
+//! format version and the worker's state. A commit is durable when [`upsert`] returns.
 //!
 //! [`upsert`]: CatalogueStore::upsert
 
@@ -10,7 +11,7 @@ use std::fmt;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 
 use heed::types::Bytes;
 use heed::{Database, Env, WithoutTls};
@@ -19,8 +20,12 @@ use super::lmdb_env::{
     FORMAT_VERSION, FORMAT_VERSION_KEY, LmdbOptions, create_databases, failed, open_databases, open_env,
     sizes,
 };
+use super::lmdb_refresh;
 use super::record;
-use super::{CatalogueStore, StoreError, UpsertCounts, sort_and_coalesce};
+use super::{
+    CatalogueStore, Refresh, RefreshStore, Refreshed, StoreError, TrackReader, UpsertCounts,
+    sort_and_coalesce,
+};
 use crate::track::{Track, TrackId};
 
 /// The run id follows the version byte of a record.
@@ -29,12 +34,15 @@ const RUN_BYTES: std::ops::Range<usize> = 1..9;
 /// A catalogue in an LMDB environment. Opening the same path twice in one process gives the same environment.
 #[derive(Clone)]
 pub struct LmdbStore {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
-    env: Env<WithoutTls>,
-    tracks: Database<'static, Bytes, Bytes>,
+pub(super) struct Shared {
+    pub(super) env: Env<WithoutTls>,
+    pub(super) meta: Database<'static, Bytes, Bytes>,
+    pub(super) tracks: Database<'static, Bytes, Bytes>,
+    /// Set once it was found or made; any process may make it at any time.
+    pub(super) refreshes: OnceLock<Database<'static, Bytes, Bytes>>,
     path: PathBuf,
 }
 
@@ -123,17 +131,17 @@ impl Shared {
             }
         }
         drop(rtxn);
-        Ok(Self { env, tracks, path: path.to_owned() })
+        Ok(Self { env, meta, tracks, refreshes: OnceLock::new(), path: path.to_owned() })
     }
 
-    fn failed(&self, source: heed::Error) -> StoreError {
+    pub(super) fn failed(&self, source: heed::Error) -> StoreError {
         let options = LmdbOptions { map_size_bytes: self.env.info().map_size };
         failed(&self.path, &options, source)
     }
 
     /// Keeps the promise that [`StoreError::Truncated`] relies on: the file reaches to its last page. LMDB does not
     /// write pages that a transaction allocated and freed again, and those can be the last ones.
-    fn cover_last_page(&self) -> heed::Result<()> {
+    pub(super) fn cover_last_page(&self) -> heed::Result<()> {
         let (expected, got) = sizes(&self.env)?;
         if got >= expected {
             return Ok(());
@@ -149,17 +157,39 @@ impl Shared {
     }
 }
 
+impl TrackReader for LmdbStore {
+    fn count(&self) -> Result<u64, StoreError> {
+        let error = |source| self.shared.failed(source);
+        let rtxn = self.shared.env.read_txn().map_err(error)?;
+        self.shared.tracks.len(&rtxn).map_err(error)
+    }
+
+    fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let error = |source| self.shared.failed(source);
+        let rtxn = self.shared.env.read_txn().map_err(error)?;
+        for entry in self.shared.tracks.iter(&rtxn).map_err(error)? {
+            let (key, bytes) = entry.map_err(error)?;
+            if visit(decode(key, bytes)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl CatalogueStore for LmdbStore {
     fn upsert(&self, mut tracks: Vec<Track>, run: u64) -> Result<UpsertCounts, StoreError> {
         let Shared { env, tracks: database, .. } = &*self.shared;
         let error = |source| self.shared.failed(source);
         let mut counts = UpsertCounts { merged: sort_and_coalesce(&mut tracks), ..UpsertCounts::default() };
+        let refreshes = self.shared.refreshes().map_err(error)?;
         let mut wtxn = env.write_txn().map_err(error)?;
         let mut record = Vec::new();
         for track in tracks {
             let id = track.id.clone();
             let key = id.as_str().as_bytes();
             let stored = database.get(&wtxn, key).map_err(error)?;
+            let mut forgotten = None;
             let write = match stored {
                 None => {
                     counts.inserted += 1;
@@ -169,6 +199,10 @@ impl CatalogueStore for LmdbStore {
                 Some(bytes) => match record::decode(key, bytes) {
                     Ok((mut known, known_run)) => {
                         let new_run = if track.genres.is_empty() { known_run } else { run };
+                        if let Some(refreshes) = refreshes {
+                            forgotten =
+                                lmdb_refresh::forget(refreshes, &wtxn, &known, &track).map_err(error)?;
+                        }
                         known.merge(track, known_run == run);
                         encode(&known, new_run, &mut record)?;
                         // Compared as bytes: the encoding is deterministic, and the run id is not content.
@@ -192,6 +226,9 @@ impl CatalogueStore for LmdbStore {
             if write {
                 database.put(&mut wtxn, key, &record).map_err(error)?;
             }
+            if let (Some(refreshes), Some(left)) = (refreshes, forgotten) {
+                refreshes.put(&mut wtxn, key, &left).map_err(error)?;
+            }
         }
         wtxn.commit().map_err(error)?;
         self.shared.cover_last_page().map_err(error)?;
@@ -201,10 +238,16 @@ impl CatalogueStore for LmdbStore {
     fn remove(&self, ids: &[TrackId]) -> Result<u64, StoreError> {
         let Shared { env, tracks, .. } = &*self.shared;
         let error = |source| self.shared.failed(source);
+        // A track that comes back later is a new one.
+        let refreshes = self.shared.refreshes().map_err(error)?;
         let mut wtxn = env.write_txn().map_err(error)?;
         let mut n_removed = 0;
         for id in ids {
-            n_removed += u64::from(tracks.delete(&mut wtxn, id.as_str().as_bytes()).map_err(error)?);
+            let key = id.as_str().as_bytes();
+            n_removed += u64::from(tracks.delete(&mut wtxn, key).map_err(error)?);
+            if let Some(refreshes) = refreshes {
+                refreshes.delete(&mut wtxn, key).map_err(error)?;
+            }
         }
         wtxn.commit().map_err(error)?;
         self.shared.cover_last_page().map_err(error)?;
@@ -217,31 +260,43 @@ impl CatalogueStore for LmdbStore {
         let key = id.as_str().as_bytes();
         self.shared.tracks.get(&rtxn, key).map_err(error)?.map(|bytes| decode(key, bytes)).transpose()
     }
+}
 
-    fn count(&self) -> Result<u64, StoreError> {
-        let error = |source| self.shared.failed(source);
-        let rtxn = self.shared.env.read_txn().map_err(error)?;
-        self.shared.tracks.len(&rtxn).map_err(error)
+impl RefreshStore for LmdbStore {
+    fn scan_refreshes(
+        &self,
+        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.shared.scan_refreshes(visit)
     }
 
-    fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
-        let error = |source| self.shared.failed(source);
-        let rtxn = self.shared.env.read_txn().map_err(error)?;
-        for entry in self.shared.tracks.iter(&rtxn).map_err(error)? {
-            let (key, bytes) = entry.map_err(error)?;
-            if visit(decode(key, bytes)?).is_break() {
-                break;
-            }
-        }
-        Ok(())
+    fn get_refresh(&self, id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError> {
+        self.shared.get_refresh(id)
+    }
+
+    fn record_refreshes(&self, refreshed: Vec<Refreshed>) -> Result<u64, StoreError> {
+        self.shared.record_refreshes(refreshed)
+    }
+
+    /// Nobody but this program writes here, and what refreshing changed is in the states it leaves.
+    fn changed_since(&self, _: i64, _: u64) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
+    fn worker_state(&self) -> Result<Option<String>, StoreError> {
+        self.shared.worker_state()
+    }
+
+    fn set_worker_state(&self, state: &str) -> Result<(), StoreError> {
+        self.shared.set_worker_state(state)
     }
 }
 
-fn encode(track: &Track, run: u64, record: &mut Vec<u8>) -> Result<(), StoreError> {
+pub(super) fn encode(track: &Track, run: u64, record: &mut Vec<u8>) -> Result<(), StoreError> {
     record::encode(track, run, record).map_err(|source| StoreError::Encode { id: track.id.clone(), source })
 }
 
-fn decode(key: &[u8], bytes: &[u8]) -> Result<Track, StoreError> {
+pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<Track, StoreError> {
     match record::decode(key, bytes) {
         Ok((track, _run)) => Ok(track),
         Err(source) => Err(StoreError::Record { id: String::from_utf8_lossy(key).into_owned(), source }),

@@ -42,7 +42,7 @@ pub(super) fn open_env(
     // Every page size in use divides 64 KiB, and LMDB wants a multiple of it.
     let map_size = options.map_size_bytes.next_multiple_of(64 << 10);
     let mut open_options = EnvOpenOptions::new().read_txn_without_tls();
-    open_options.map_size(map_size).max_dbs(2).max_readers(MAX_READERS);
+    open_options.map_size(map_size).max_dbs(3).max_readers(MAX_READERS);
     for attempt in 0.. {
         // SAFETY: the map is only ever changed through LMDB, whose lock file (no flag disables it here) orders the
         // writers of all processes; no other code of this program writes to `data.mdb`, and `Shared::open` refuses a
@@ -89,6 +89,27 @@ pub(super) fn create_databases(env: &Env<WithoutTls>) -> heed::Result<Databases>
         let tracks = opener.database_options().types::<Bytes, Bytes>().name("tracks").create(wtxn)?;
         meta.put(wtxn, FORMAT_VERSION_KEY, &FORMAT_VERSION.to_le_bytes())?;
         Ok(CommitOrAbort::<_, ()>::Commit((meta, tracks)))
+    })?;
+    Ok(created.unwrap_commit())
+}
+
+/// The database of refreshes: `None` where nothing was ever refreshed. Catalogues from before there was such a thing
+/// have none.
+pub(super) fn open_refreshes(env: &Env<WithoutTls>) -> heed::Result<Option<Database<'static, Bytes, Bytes>>> {
+    let opened = env.open_databases_and_commit(env.read_txn()?, |opener, rtxn| -> heed::Result<_> {
+        let found = opener.database_options().types::<Bytes, Bytes>().name("refreshes").open(rtxn)?;
+        Ok(match found {
+            Some(refreshes) => CommitOrAbort::Commit(refreshes),
+            None => CommitOrAbort::Abort(()),
+        })
+    })?;
+    Ok(opened.commit())
+}
+
+pub(super) fn create_refreshes(env: &Env<WithoutTls>) -> heed::Result<Database<'static, Bytes, Bytes>> {
+    let created = env.create_databases_and_commit(env.write_txn()?, |opener, wtxn| -> heed::Result<_> {
+        let refreshes = opener.database_options().types::<Bytes, Bytes>().name("refreshes").create(wtxn)?;
+        Ok(CommitOrAbort::<_, ()>::Commit(refreshes))
     })?;
     Ok(created.unwrap_commit())
 }

@@ -1,18 +1,21 @@
 //! The living catalogue: tracks as they were imported and refreshed, before a build turns them into a snapshot.
 //!
-//! `lmdb.rs` is the embedded store, the default (its environment: `lmdb_env.rs`); `record.rs` is how it writes one track;
-//! `backup.rs` copies it and puts copies back;
-//! `mongo/` is a collection of a MongoDB server; `location.rs` reads the `--store` notation; `error.rs` says what can go
+//! `lmdb.rs` is the embedded store, the default (its environment: `lmdb_env.rs`; what refreshing leaves there:
+//! `lmdb_refresh.rs`); `record.rs` and `refresh_record.rs` are how it writes one track and its refresh; `backup.rs` copies
+//! it and puts copies back; `refresh.rs` is what a refresh leaves, whatever the store; `mongo/` is a collection of a
+//! MongoDB server; `location.rs` reads the `--store` notation; `error.rs` says what can go
 //! wrong.
 
 pub mod backup;
 mod error;
 mod lmdb;
 mod lmdb_env;
+mod lmdb_refresh;
 mod location;
 mod mongo;
 mod record;
 mod refresh;
+mod refresh_record;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -24,12 +27,22 @@ pub use lmdb::LmdbStore;
 pub use lmdb_env::LmdbOptions;
 pub use location::StoreLocation;
 pub use mongo::{DocumentError, MongoOptions, MongoStore};
-pub use refresh::{Provenance, Refresh, Refreshed};
+pub use refresh::{Provenance, Refresh, Refreshed, field};
 
 use crate::track::{Track, TrackId};
 
+/// Tracks that can be counted and read through in order: all that a build needs.
+pub trait TrackReader: Send + Sync {
+    /// How many tracks there are.
+    fn count(&self) -> Result<u64, StoreError>;
+
+    /// Calls `visit` for every track, bytewise ascending by id, until it breaks: from one consistent reading, where the
+    /// store has such a thing.
+    fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError>;
+}
+
 /// A catalogue that can be written to, looked into and read through in order.
-pub trait CatalogueStore: Send + Sync {
+pub trait CatalogueStore: TrackReader {
     /// Inserts or merges `tracks` (see [`Track::merge`]), all of them or none (MongoDB
     /// may keep a part of a failed batch; writing it again completes it). `run` names the import: rows of the
     /// same run add their genres to each other, those of a later run replace them.
@@ -40,15 +53,11 @@ pub trait CatalogueStore: Send + Sync {
 
     /// One track by its id.
     fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError>;
+}
 
-    /// How many tracks there are.
-    fn count(&self) -> Result<u64, StoreError>;
-
-    /// Calls `visit` for every track, bytewise ascending by id, until it breaks: from one consistent reading, where the
-    /// store has such a thing.
-    fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError>;
-
-    /// The same with what refreshing left with each track, the default where nothing did.
+/// A catalogue that keeps what refreshing leaves.
+pub trait RefreshStore: CatalogueStore {
+    /// The same as [`TrackReader::scan`] with what refreshing left with each track, the default where nothing did.
     fn scan_refreshes(
         &self,
         visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
@@ -104,7 +113,7 @@ pub struct StoreOptions {
 }
 
 /// Opens the catalogue at `location`, creating it when it does not exist.
-pub fn open(location: &StoreLocation, options: &StoreOptions) -> Result<Arc<dyn CatalogueStore>, StoreError> {
+pub fn open(location: &StoreLocation, options: &StoreOptions) -> Result<Arc<dyn RefreshStore>, StoreError> {
     match location {
         StoreLocation::Lmdb(path) => Ok(Arc::new(LmdbStore::open(path, &options.lmdb)?)),
         StoreLocation::Mongo(uri) => Ok(Arc::new(MongoStore::open(uri, options.mongo.clone())?)),
@@ -115,11 +124,11 @@ pub fn open(location: &StoreLocation, options: &StoreOptions) -> Result<Arc<dyn 
 pub fn open_existing(
     location: &StoreLocation,
     options: &StoreOptions,
-) -> Result<Option<Arc<dyn CatalogueStore>>, StoreError> {
+) -> Result<Option<Arc<dyn RefreshStore>>, StoreError> {
     match location {
         StoreLocation::Lmdb(path) => {
             let store = LmdbStore::open_existing(path, &options.lmdb)?;
-            Ok(store.map(|store| Arc::new(store) as Arc<dyn CatalogueStore>))
+            Ok(store.map(|store| Arc::new(store) as Arc<dyn RefreshStore>))
         }
         // Collections need not be created: one without documents is an empty catalogue.
         StoreLocation::Mongo(_) => open(location, options).map(Some),

@@ -1,4 +1,8 @@
-//! One track as the LMDB store writes it: a version byte, then a [`StoredTrack`] in the project's codec.
+//! One track as the LMDB store writes it: a version byte, then a [`StoredTrack`] in the project's codec; in version 2
+//! followed by the address of the album's image.
+//!
+//! A track is written in the oldest version that can hold it, so that importing a catalogue again does not rewrite what
+//! did not change, and an older program reads every track that has nothing new.
 //!
 //! The names of well-known values are stored as one-byte codes: with sixteen values a track that halves a record.
 
@@ -11,11 +15,13 @@ use super::error::RecordError;
 use crate::codec::{self, CodecError};
 use crate::track::{Track, TrackId, value};
 
-/// The version this program writes, and the newest it reads.
-const RECORD_VERSION: u8 = 1;
+/// A track without an album image.
+const PLAIN_VERSION: u8 = 1;
+/// A track with one: the newest version this program writes and reads.
+const IMAGE_VERSION: u8 = 2;
 
 /// Value names by code. Stored data depends on the order: only ever append.
-const CODED_VALUES: [&str; 15] = [
+pub(super) const CODED_VALUES: [&str; 15] = [
     value::DANCEABILITY,
     value::ENERGY,
     value::KEY,
@@ -82,19 +88,33 @@ pub(super) fn encode(track: &Track, run: u64, out: &mut Vec<u8>) -> Result<(), C
         vectors: Cow::Borrowed(&track.vectors),
     };
     out.clear();
-    out.push(RECORD_VERSION);
-    codec::encode_into(&stored, out)
+    match &track.album_image {
+        None => {
+            out.push(PLAIN_VERSION);
+            codec::encode_into(&stored, out)
+        }
+        Some(image) => {
+            out.push(IMAGE_VERSION);
+            codec::encode_into(&(stored, image), out)
+        }
+    }
 }
 
 /// Reads the track stored under `key`, and the run that last touched its genres.
 pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<(Track, u64), RecordError> {
     let (version, body) = bytes.split_first().ok_or(RecordError::Empty)?;
-    if *version != RECORD_VERSION {
-        return Err(RecordError::Version { got: *version, supported: RECORD_VERSION });
+    if !(PLAIN_VERSION..=IMAGE_VERSION).contains(version) {
+        return Err(RecordError::Version { got: *version, supported: IMAGE_VERSION });
     }
     let text = std::str::from_utf8(key).map_err(|_| RecordError::Key)?;
     let id = TrackId::parse(text).map_err(|_| RecordError::Key)?;
-    let stored: StoredTrack<'static> = codec::decode(body)?;
+    let (stored, album_image): (StoredTrack<'static>, Option<String>) = match *version {
+        PLAIN_VERSION => (codec::decode(body)?, None),
+        _ => {
+            let (stored, image) = codec::decode(body)?;
+            (stored, Some(image))
+        }
+    };
     let mut values = BTreeMap::new();
     for (code, value) in stored.coded_values {
         let name = CODED_VALUES.get(code as usize).ok_or(RecordError::ValueCode { code })?;
@@ -115,6 +135,7 @@ pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<(Track, u64), RecordErr
         artist_ids: stored.artist_ids.into_owned(),
         album: stored.album.map(Cow::into_owned),
         album_id: stored.album_id.map(Cow::into_owned),
+        album_image,
         release_date: stored.release_date.map(Cow::into_owned),
         genres: stored.genres.into_owned(),
         explicit: stored.explicit,
@@ -150,6 +171,22 @@ mod tests {
         let mut bytes = Vec::new();
         encode(&track(), 7, &mut bytes).unwrap();
         assert_eq!(decode(b"abc", &bytes).unwrap(), (track(), 7));
+    }
+
+    #[test]
+    fn only_tracks_with_an_image_need_the_second_version() {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        encode(&track(), 7, &mut first).unwrap();
+        let mut pictured = track();
+        pictured.album_image = Some("https://i.example/1".into());
+        encode(&pictured, 7, &mut second).unwrap();
+        assert_eq!((first[0], second[0]), (PLAIN_VERSION, IMAGE_VERSION));
+        // The rest of version 1 is what it was: what earlier programs wrote is read.
+        assert_eq!(first[1..], second[1..first.len()]);
+        assert_eq!(decode(b"abc", &second).unwrap(), (pictured, 7));
+        for cut in 0..second.len() {
+            assert!(decode(b"abc", &second[..cut]).is_err(), "cut at {cut}");
+        }
     }
 
     #[test]

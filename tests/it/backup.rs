@@ -8,7 +8,7 @@ use std::thread;
 
 use nearfield::demo;
 use nearfield::store::backup::{Backup, BackupError, BackupReport, backup};
-use nearfield::store::{CatalogueStore, LmdbOptions, LmdbStore};
+use nearfield::store::{CatalogueStore, LmdbOptions, LmdbStore, TrackReader};
 use nearfield::track::{Track, TrackId};
 
 use crate::server::nearfield;

@@ -10,7 +10,7 @@ use nearfield::build::{BuildError, BuildOptions, BuildReport, build};
 use nearfield::demo;
 use nearfield::feature::Schema;
 use nearfield::progress::{CancelToken, Progress};
-use nearfield::store::{CatalogueStore, StoreError, UpsertCounts};
+use nearfield::store::{StoreError, TrackReader};
 use nearfield::track::{Track, TrackId};
 use tempfile::TempDir;
 
@@ -28,19 +28,7 @@ impl MemoryStore {
     }
 }
 
-impl CatalogueStore for MemoryStore {
-    fn upsert(&self, _: Vec<Track>, _: u64) -> Result<UpsertCounts, StoreError> {
-        unimplemented!("tests fill the map")
-    }
-
-    fn remove(&self, _: &[TrackId]) -> Result<u64, StoreError> {
-        unimplemented!("tests change the map")
-    }
-
-    fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError> {
-        Ok(self.0.get(id).cloned())
-    }
-
+impl TrackReader for MemoryStore {
     fn count(&self) -> Result<u64, StoreError> {
         Ok(self.0.len() as u64)
     }

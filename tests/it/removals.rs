@@ -17,7 +17,7 @@ use nearfield::query::{
 };
 use nearfield::removal;
 use nearfield::snapshot::Snapshot;
-use nearfield::store::{CatalogueStore, LmdbOptions, LmdbStore, StoreError, UpsertCounts};
+use nearfield::store::{CatalogueStore, LmdbOptions, LmdbStore, StoreError, TrackReader, UpsertCounts};
 use nearfield::track::{ItemIdx, Track, TrackId};
 use serde_json::{Value, json};
 
@@ -216,7 +216,7 @@ impl Place {
         self.build_from(&self.store(), options)
     }
 
-    fn build_from(&self, store: &dyn CatalogueStore, options: &BuildOptions) -> String {
+    fn build_from(&self, store: &dyn TrackReader, options: &BuildOptions) -> String {
         let (progress, cancel) = (Progress::hidden(), CancelToken::new());
         let built = build(store, "test", &self.indexes(), Schema::spotify(), options, &progress, &cancel);
         built.unwrap().generation
@@ -321,19 +321,7 @@ struct RemovedMeanwhile<'a> {
     id: String,
 }
 
-impl CatalogueStore for RemovedMeanwhile<'_> {
-    fn upsert(&self, tracks: Vec<Track>, run: u64) -> Result<UpsertCounts, StoreError> {
-        self.store.upsert(tracks, run)
-    }
-
-    fn remove(&self, ids: &[TrackId]) -> Result<u64, StoreError> {
-        self.store.remove(ids)
-    }
-
-    fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError> {
-        self.store.get(id)
-    }
-
+impl TrackReader for RemovedMeanwhile<'_> {
     fn count(&self) -> Result<u64, StoreError> {
         self.store.count()
     }
@@ -382,7 +370,9 @@ impl CatalogueStore for BuiltMeanwhile<'_> {
     fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError> {
         self.store.get(id)
     }
+}
 
+impl TrackReader for BuiltMeanwhile<'_> {
     fn count(&self) -> Result<u64, StoreError> {
         self.store.count()
     }

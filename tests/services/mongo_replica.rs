@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use mongodb::bson::doc;
 use nearfield::demo;
-use nearfield::store::{CatalogueStore, Refresh, Refreshed};
+use nearfield::store::{CatalogueStore, Refresh, RefreshStore, Refreshed, TrackReader};
 use nearfield::track::Track;
 
 use crate::mongo::{TestCollection, all};

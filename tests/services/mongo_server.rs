@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nearfield::demo;
-use nearfield::store::{CatalogueStore, MongoOptions, MongoStore};
+use nearfield::store::{CatalogueStore, MongoOptions, MongoStore, TrackReader};
 use nearfield::track::Track;
 
 use crate::mongo::all;

@@ -149,3 +149,22 @@ fn documents_that_are_no_tracks_fail_a_build_instead_of_being_left_out() {
     let empty = TestCollection::new();
     here.check_fails(&["build", "--store", empty.uri()], 1, &["mongodb://127.0.0.1", "import"]);
 }
+
+#[test]
+fn ids_are_compared_bytewise_whatever_the_collation() {
+    let collection = TestCollection::new();
+    collection.with(async |raw| {
+        let database = raw.client().database(raw.namespace().db.as_str());
+        let blind = doc! { "create": "tracks", "collation": { "locale": "en", "strength": 1 } };
+        database.run_command(blind).await.unwrap();
+    });
+    let store = collection.store();
+    let tracks: Vec<Track> = ["B", "b", "a", "A"].into_iter().map(|name| Track::new(id(name))).collect();
+    // In a collection of that kind `_id` cannot differ by case alone, so nothing may be taken for something else.
+    assert_eq!(store.upsert(tracks[..1].to_vec(), 1).unwrap().inserted, 1);
+    assert_eq!(store.get(&id("b")).unwrap(), None);
+    assert_eq!(store.remove(&[id("b")]).unwrap(), 0);
+    let error = store.upsert(tracks[1..2].to_vec(), 1).unwrap_err().to_string();
+    assert!(error.contains("refused") && error.contains("E11000"), "{error}");
+    assert_eq!(all(&store).len(), 1);
+}

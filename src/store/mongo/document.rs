@@ -43,6 +43,8 @@ pub(super) struct Known {
     pub refresh: Refresh,
     /// The fields of the document that give something, nested ones with dots, and what they give.
     pub fields: Vec<(String, Field)>,
+    /// All its fields that have a value.
+    pub names: Vec<String>,
 }
 
 /// Makes tracks of the documents of one collection.
@@ -108,7 +110,8 @@ impl Decoder {
         let targets = kind.columns.iter().zip(kind.mapper.plan().targets());
         let fields =
             targets.filter_map(|(name, target)| Some((name.clone(), target.as_ref()?.field.clone())));
-        Ok(Known { track, run, refresh, fields: fields.collect() })
+        let fields = fields.collect();
+        Ok(Known { track, run, refresh, fields, names: kind.columns.clone() })
     }
 
     fn decode(&mut self, document: &RawDocument) -> Result<Decoded, DocumentError> {

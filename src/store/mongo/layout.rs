@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Bson, Document, doc};
 
-use crate::source::columns::{DEFAULT_VECTOR, Field};
+use crate::source::columns::{DEFAULT_VECTOR, Field, names_of};
 use crate::store::{Provenance, Refresh};
 use crate::track::{Track, value};
 
@@ -35,9 +35,13 @@ pub(super) fn changes(before: Option<&Known>, after: &Track, run: u64) -> Docume
     let mut set = |field: Field, value: Bson| {
         let place = place_of(before, &field);
         match place.strip_suffix(".name").or_else(|| place.strip_suffix(".id")) {
-            // A list of objects cannot be set part by part: artists and their ids are written together below.
+            // A list of objects cannot be set part by part: artists and their ids are written together.
             Some(list) if field == Field::Artists || field == Field::ArtistIds => {
                 changes.insert(list, people(after));
+            }
+            // Pictures of several sizes stay; another one is put beside them.
+            None if field == Field::AlbumImage && place.ends_with(".url") => {
+                changes.insert(field.to_string(), value);
             }
             _ => {
                 changes.insert(place, value);
@@ -53,6 +57,7 @@ pub(super) fn changes(before: Option<&Known>, after: &Track, run: u64) -> Docume
         (Field::ArtistIds, list(&old.artist_ids), list(&after.artist_ids)),
         (Field::Album, text(&old.album), text(&after.album)),
         (Field::AlbumId, text(&old.album_id), text(&after.album_id)),
+        (Field::AlbumImage, text(&old.album_image), text(&after.album_image)),
         (Field::ReleaseDate, text(&old.release_date), text(&after.release_date)),
         (Field::Genres, list(&old.genres), list(&after.genres)),
         (Field::Explicit, old.explicit.map(Bson::Boolean), after.explicit.map(Bson::Boolean)),
@@ -77,7 +82,8 @@ pub(super) fn changes(before: Option<&Known>, after: &Track, run: u64) -> Docume
             set(Field::Vector(name.clone()), Bson::from(numbers));
         }
     }
-    if !changes.is_empty() || before.is_some_and(|known| known.run != run) {
+    // A track of which nothing but its id is known gets a document, too.
+    if !changes.is_empty() || before.is_none_or(|known| known.run != run) {
         changes.insert(RUN, run as i64);
     }
     changes
@@ -108,28 +114,90 @@ fn people(track: &Track) -> Bson {
     Bson::Array(people.collect())
 }
 
-/// Where a field is, or will be.
+/// Where a field is, or will be: never where the document has an object with something else in it.
 fn place_of(before: Option<&Known>, field: &Field) -> String {
     let given = before.and_then(|known| known.fields.iter().find(|(_, given)| given == field));
     if let Some((name, _)) = given {
         return name.clone();
     }
-    match field {
+    let is_object = |place: &str| {
+        let inside = |name: &String| name.strip_prefix(place).is_some_and(|rest| rest.starts_with('.'));
+        before.is_some_and(|known| known.names.iter().any(inside))
+    };
+    let mut usual = vec![match field {
         Field::Value(name) if value::ALL.contains(&name.as_str()) => {
             // Beside the other features of the document.
-            let nested = before.is_some_and(|known| known.fields.iter().any(|(name, _)| is_nested(name)));
             let is_feature = !matches!(name.as_str(), value::POPULARITY | value::RELEASE_YEAR);
-            if nested && is_feature { format!("{FEATURES}{name}") } else { name.clone() }
+            if is_feature && is_object(FEATURES) { format!("{FEATURES}.{name}") } else { name.clone() }
         }
         Field::Value(name) => format!("{OTHER_VALUES}.{}", escape(name)),
         Field::Vector(name) if name == DEFAULT_VECTOR => name.clone(),
         Field::Vector(name) => format!("{OTHER_VECTORS}.{}", escape(name)),
         other => other.to_string(),
+    }];
+    usual.extend(names_of(field).iter().filter(|name| !name.contains('.')).map(|name| (*name).to_owned()));
+    if let Field::Value(name) = field {
+        usual.push(format!("{OTHER_VALUES}.{}", escape(name)));
     }
+    let free = usual.iter().position(|place| !is_object(place)).unwrap_or(0);
+    usual.swap_remove(free)
 }
 
-const FEATURES: &str = "audio_features.";
+const FEATURES: &str = "audio_features";
 
-fn is_nested(name: &str) -> bool {
-    name.starts_with(FEATURES)
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::RawDocumentBuf;
+
+    use super::*;
+    use crate::store::mongo::document::Decoder;
+    use crate::track::TrackId;
+
+    /// What must be set in `document` so that it says what `change` makes of its track.
+    fn check(document: Document, change: impl FnOnce(&mut Track), expected: Document) {
+        let raw = RawDocumentBuf::try_from(&document).unwrap();
+        let known = Decoder::new("_id", &[]).known(&raw).unwrap();
+        let mut track = known.track.clone();
+        change(&mut track);
+        let mut set = changes(Some(&known), &track, 0);
+        set.remove(RUN);
+        assert_eq!(set, expected, "{document}");
+    }
+
+    #[test]
+    fn fields_are_written_where_they_are_and_others_where_they_hurt_nothing() {
+        let energy = |track: &mut Track| {
+            track.values.insert("energy".into(), 0.5);
+        };
+        check(doc! { "_id": "a" }, energy, doc! { "energy": 0.5 });
+        check(doc! { "_id": "a", "energy": 0.5 }, energy, doc! {});
+        check(
+            doc! { "_id": "a", "audio_features": { "tempo": 1 } },
+            energy,
+            doc! { "audio_features.energy": 0.5 },
+        );
+        check(doc! { "_id": "a", "energy": { "mean": 1 } }, energy, doc! { "values.energy": 0.5 });
+        let album = |track: &mut Track| track.album = Some("Z".into());
+        check(doc! { "_id": "a" }, album, doc! { "album": "Z" });
+        check(doc! { "_id": "a", "album": { "name": "Y", "label": "x" } }, album, doc! { "album.name": "Z" });
+        check(doc! { "_id": "a", "album": { "label": "x" } }, album, doc! { "album_name": "Z" });
+        let image = |track: &mut Track| track.album_image = Some("u".into());
+        let images = doc! { "_id": "a", "album": { "images": [{ "url": "v", "width": 1 }, { "url": "w" }] } };
+        check(images, image, doc! { "album_image": "u" });
+    }
+
+    #[test]
+    fn a_new_document_says_all_that_is_known() {
+        let mut track = Track::new(TrackId::parse("a").unwrap());
+        track.values.insert("a.b%".into(), 1.0);
+        track.vectors.insert("v.1".into(), vec![0.5]);
+        track.artists = vec!["X".into()];
+        track.album_image = Some("u".into());
+        let set = changes(None, &track, 7);
+        let expected = doc! { "artists": ["X"], "album_image": "u", "values.a%2Eb%25": 1.0, "vectors.v%2E1": [0.5],
+        RUN: 7_i64 };
+        assert_eq!(set, expected);
+        assert_eq!(changes(None, &Track::new(track.id), 7), doc! { RUN: 7_i64 });
+        assert_eq!((unescape("a%2Eb%25").as_str(), unescape("v%2E1").as_str()), ("a.b%", "v.1"));
+    }
 }

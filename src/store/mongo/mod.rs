@@ -36,13 +36,16 @@ use mongodb::options::{Acknowledgment, WriteConcern};
 
 use crate::track::{Track, TrackId};
 
-use super::{CatalogueStore, Refresh, Refreshed, StoreError, UpsertCounts, sort_and_coalesce};
+use super::{
+    CatalogueStore, Refresh, RefreshStore, Refreshed, StoreError, TrackReader, UpsertCounts,
+    sort_and_coalesce,
+};
 use connection::Connection;
 use document::{Decoder, Known};
 use layout::{REFRESH, changes, refresh_document};
 use pages::{OWN_KEY, PageQuery, Reading};
 use shape::Shape;
-use writes::{STEP, Updates, remove};
+use writes::{STEP, Updates, bytewise, remove};
 
 pub use document::DocumentError;
 pub use options::MongoOptions;
@@ -92,7 +95,8 @@ impl MongoStore {
     fn find(&self, ids: &[&str], decoder: &mut Decoder) -> Result<HashMap<TrackId, Known>, StoreError> {
         let filter = doc! { &self.key: { "$in": ids } };
         let documents: Vec<RawDocumentBuf> = self.connection.call("looking tracks up", async || {
-            self.connection.collection.find(filter.clone()).await?.try_collect().await
+            let found = self.connection.collection.find(filter.clone()).collation(bytewise());
+            found.await?.try_collect().await
         })?;
         let mut known = HashMap::with_capacity(documents.len());
         for document in &documents {
@@ -150,6 +154,18 @@ impl MongoStore {
     }
 }
 
+impl TrackReader for MongoStore {
+    fn count(&self) -> Result<u64, StoreError> {
+        // Counted, not estimated: the estimate is wrong after a server was killed.
+        let collection = &self.connection.collection;
+        self.connection.call("counting tracks", async || collection.count_documents(doc! {}).await)
+    }
+
+    fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
+        self.read_all(self.pages(), &mut |track, _| visit(track))
+    }
+}
+
 impl CatalogueStore for MongoStore {
     fn upsert(&self, mut tracks: Vec<Track>, run: u64) -> Result<UpsertCounts, StoreError> {
         let mut counts = UpsertCounts { merged: sort_and_coalesce(&mut tracks), ..UpsertCounts::default() };
@@ -176,7 +192,12 @@ impl CatalogueStore for MongoStore {
                             (false, true) => counts.updated += 1,
                             (false, false) => counts.unchanged += 1,
                         }
-                        changes(Some(known), &merged, new_run)
+                        let mut set = changes(Some(known), &merged, new_run);
+                        let mut refresh = known.refresh.clone();
+                        if refresh.forget_changed(&known.track, track) {
+                            set.insert(REFRESH, refresh_document(&refresh));
+                        }
+                        set
                     }
                 };
                 if !set.is_empty() {
@@ -195,17 +216,9 @@ impl CatalogueStore for MongoStore {
     fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError> {
         Ok(self.get_refresh(id)?.map(|(track, _)| track))
     }
+}
 
-    fn count(&self) -> Result<u64, StoreError> {
-        // Counted, not estimated: the estimate is wrong after a server was killed.
-        let collection = &self.connection.collection;
-        self.connection.call("counting tracks", async || collection.count_documents(doc! {}).await)
-    }
-
-    fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
-        self.read_all(self.pages(), &mut |track, _| visit(track))
-    }
-
+impl RefreshStore for MongoStore {
     fn scan_refreshes(
         &self,
         visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,

@@ -9,7 +9,6 @@ use futures_util::TryStreamExt;
 use mongodb::ClientSession;
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::Collation;
 use tokio::sync::Mutex;
 
 use crate::source::columns::known_roots;
@@ -18,6 +17,7 @@ use crate::store::StoreError;
 use super::connection::Connection;
 use super::document::DocumentError;
 use super::layout::{OTHER_VALUES, OTHER_VECTORS, REFRESH, RUN};
+use super::writes::bytewise;
 
 /// Documents of a page.
 const PAGE: usize = 5_000;
@@ -174,8 +174,7 @@ impl<'a> Reading<'a> {
                     .find(filter.clone())
                     .sort(self.query.sort())
                     .projection(self.query.projection.clone())
-                    // Bytewise, whatever the collection's own collation is.
-                    .collation(Collation::builder().locale("simple").build())
+                    .collation(bytewise())
                     .limit(PAGE as i64)
                     .batch_size(PAGE as u32)
             };

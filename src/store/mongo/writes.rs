@@ -3,7 +3,7 @@
 
 use mongodb::bson::{Document, doc};
 use mongodb::error::{Error, ErrorKind, UNKNOWN_TRANSACTION_COMMIT_RESULT};
-use mongodb::options::{Acknowledgment, WriteConcern};
+use mongodb::options::{Acknowledgment, Collation, WriteConcern};
 
 use crate::store::StoreError;
 use crate::track::TrackId;
@@ -15,6 +15,13 @@ pub(super) const STEP: usize = 500;
 /// Servers that answer so have no transactions, whatever else they say of themselves.
 const NO_TRANSACTIONS: [i32; 2] = [20, 263];
 const ACTION: &str = "writing tracks";
+/// The collation that ids are compared by, whatever the collection's own is.
+const BYTEWISE: &str = "simple";
+
+/// The same for the driver.
+pub(super) fn bytewise() -> Collation {
+    Collation::builder().locale(BYTEWISE).build()
+}
 
 /// Statements of an `update` command that may be made twice.
 #[derive(Debug, Default)]
@@ -23,7 +30,12 @@ pub(super) struct Updates(Vec<Document>);
 impl Updates {
     /// Sets fields of the document that `query` finds, which is made where there is none and `upsert` says so.
     pub fn set(&mut self, query: Document, fields: Document, upsert: bool) {
-        self.0.push(doc! { "q": query, "u": { "$set": fields }, "upsert": upsert });
+        self.0.push(doc! {
+            "q": query,
+            "u": { "$set": fields },
+            "upsert": upsert,
+            "collation": { "locale": BYTEWISE },
+        });
     }
 
     /// Makes them, durably.
@@ -75,8 +87,7 @@ pub(super) fn remove(connection: &Connection, key: &str, ids: &[TrackId]) -> Res
         let ids: Vec<&str> = step.iter().map(TrackId::as_str).collect();
         let command = doc! {
             "delete": connection.collection.name(),
-            // Compared bytewise, whatever the collection's collation is.
-            "deletes": [{ "q": { key: { "$in": ids } }, "limit": 0, "collation": { "locale": "simple" } }],
+            "deletes": [{ "q": { key: { "$in": ids } }, "limit": 0, "collation": { "locale": BYTEWISE } }],
             "writeConcern": { "w": "majority", "j": true },
         };
         let answer = connection.command("removing tracks", &command)?;

@@ -1,0 +1,41 @@
+//! `GET /api/v1/worker`: how refreshing the catalogue stands, from the file that the worker leaves beside the snapshot.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::artifact::SnapshotDir;
+use crate::worker::{WorkerStatus, read_status};
+
+use super::problem::Problem;
+use super::query_string::Parameters;
+use super::state::State;
+
+/// Where no worker ever ran.
+#[derive(Serialize)]
+struct NeverRun {
+    state: &'static str,
+}
+
+/// `GET /api/v1/worker`
+pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
+    Parameters::parse(http.query_string())?.finish("none")?;
+    Ok(match status(&state).await? {
+        Some(status) => HttpResponse::Ok().json(status),
+        None => HttpResponse::Ok().json(NeverRun { state: "never_run" }),
+    })
+}
+
+/// The status of the worker of the served snapshot; `None` where there never was one, or its file cannot be read.
+pub(super) async fn status(state: &web::Data<State>) -> Result<Option<WorkerStatus>, Problem> {
+    let (indexes, served) = (state.indexes().to_owned(), state.served());
+    let read = web::block(move || {
+        let snapshot = SnapshotDir::new(&indexes, &served.snapshot.manifest().name).ok()?;
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        // Nobody's query depends on it, so a damaged file is a line in the log.
+        read_status(&snapshot, now_ms).unwrap_or_else(|error| {
+            tracing::warn!("{error}");
+            None
+        })
+    });
+    read.await.map_err(|error| Problem::internal(&error))
+}

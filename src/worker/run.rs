@@ -1,0 +1,362 @@
+//! One run: select, then step by step ask and record.
+
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::runtime::Runtime;
+
+use crate::artifact::SnapshotDir;
+use crate::progress::{CancelToken, Phase, Progress};
+use crate::store::{RefreshStore, Refreshed, StoreError};
+use crate::track::TrackId;
+
+use super::chain::Chain;
+use super::clock::{Clock, SystemClock};
+use super::findings::{ByTrack, Findings};
+use super::providers::{self, Call, Group, Provider};
+use super::rebuild::{RebuildReport, rebuild_if_due};
+use super::rfc3339;
+use super::select::{Wants, need, select};
+use super::settings::Settings;
+use super::state::WorkerState;
+use super::status::{WorkerStatus, read_status, write_status};
+use super::summary::{Backlog, RunSummary};
+
+/// What refreshes a catalogue, run after run.
+pub struct Worker<'a> {
+    store: &'a dyn RefreshStore,
+    store_name: String,
+    snapshot: &'a SnapshotDir,
+    settings: Settings,
+    calls: Vec<Box<dyn Call>>,
+    runtime: &'a Runtime,
+    progress: &'a Progress,
+    cancel: &'a CancelToken,
+}
+
+impl std::fmt::Debug for Worker<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("store", &self.store_name).finish_non_exhaustive()
+    }
+}
+
+/// Why a run could not go on. What it recorded is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The catalogue failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no client for HTTP.
+    #[error("requests cannot be made: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+impl<'a> Worker<'a> {
+    /// Prepares to refresh `store`, which is called `store_name` in reports, for `snapshot`.
+    pub fn new(
+        store: &'a dyn RefreshStore,
+        store_name: String,
+        snapshot: &'a SnapshotDir,
+        settings: Settings,
+        runtime: &'a Runtime,
+        progress: &'a Progress,
+        cancel: &'a CancelToken,
+    ) -> Result<Self, WorkerError> {
+        let calls = providers::calls(&settings)?;
+        Ok(Self { store, store_name, snapshot, settings, calls, runtime, progress, cancel })
+    }
+
+    /// One run; with `rebuild_after` a build follows once so many tracks have changed. What went wrong with providers or
+    /// with the build is in the summary.
+    pub fn run(&self, rebuild_after: Option<u64>) -> Result<RunSummary, WorkerError> {
+        let clock = SystemClock(self.runtime);
+        let began = Instant::now();
+        let mut state = WorkerState::parse(self.store.worker_state()?.as_deref());
+        state.totals.runs += 1;
+        if let Some(credentials) = &self.settings.credentials {
+            // What is refused to an application is refused to that one only.
+            let application = blake3::hash(credentials.id.as_bytes()).to_hex()[..16].to_owned();
+            state.identify(Provider::Spotify.name(), application);
+        }
+        if self.settings.probe {
+            state.providers.values_mut().for_each(|provider| provider.disabled.clear());
+        }
+        let random = StdRng::seed_from_u64(clock.now_ms() as u64 ^ u64::from(std::process::id()));
+        let save = |state: &WorkerState| self.store.set_worker_state(&state.to_text());
+        let chain = Chain::new(
+            &self.calls,
+            &self.settings.providers,
+            state,
+            &clock,
+            self.runtime,
+            self.cancel,
+            self.settings.backoff,
+            random,
+            &save,
+        );
+        let started = rfc3339(clock.now_ms());
+        let summary = RunSummary { started, outcome: "running".into(), ..RunSummary::default() };
+        let mut run = Run { worker: self, chain, clock: &clock, summary };
+        let worked = run.work();
+        if worked.is_ok() && !self.cancel.is_cancelled() {
+            run.rebuild(rebuild_after);
+        }
+        run.summary.seconds = began.elapsed().as_secs_f64();
+        run.finish(worked)
+    }
+
+    /// Says that the worker waits for its next run, or has ended.
+    pub fn rest(&self, next_run_ms: Option<i64>) {
+        self.update_status(|status| {
+            status.state = if next_run_ms.is_some() { "waiting" } else { "ended" }.to_owned();
+            status.next_run = next_run_ms.map(rfc3339);
+            status.current_run = None;
+        });
+    }
+
+    /// The status is for onlookers: a run does not fail because of it.
+    fn update_status(&self, change: impl FnOnce(&mut WorkerStatus)) {
+        let now_ms = SystemClock(self.runtime).now_ms();
+        let mut status = read_status(self.snapshot, now_ms).ok().flatten().unwrap_or_default();
+        status.pid = std::process::id();
+        status.store.clone_from(&self.store_name);
+        status.updated = rfc3339(now_ms);
+        change(&mut status);
+        if let Err(error) = write_status(self.snapshot, &status) {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+/// One run under way.
+struct Run<'a> {
+    worker: &'a Worker<'a>,
+    chain: Chain<'a>,
+    clock: &'a SystemClock<'a>,
+    summary: RunSummary,
+}
+
+impl Run<'_> {
+    /// Selects and asks until everything selected was asked for, nobody is left to ask, or the work is to stop.
+    fn work(&mut self) -> Result<(), WorkerError> {
+        let Settings { limit, stale_after, .. } = self.worker.settings;
+        self.chain.save()?;
+        self.show();
+        // The backlog is what there is to do once everybody answers again.
+        let (backlog, ids) = select(
+            self.worker.store,
+            self.chain.all(),
+            self.chain.usable(),
+            self.clock.now_ms(),
+            stale_after,
+            limit,
+        )?;
+        self.summary.backlog_before = backlog;
+        self.summary.backlog = backlog;
+        self.summary.selected = ids.len() as u64;
+        tracing::info!(
+            "{} of {} incomplete and {} stale tracks chosen",
+            ids.len(),
+            backlog.incomplete,
+            backlog.stale
+        );
+        self.show();
+        let phase = self.worker.progress.phase("refresh", ids.len() as u64, "tracks");
+        let mut left = ids.as_slice();
+        while !left.is_empty() && !self.worker.cancel.is_cancelled() {
+            if self.chain.usable() == Wants::default() {
+                tracing::warn!("no provider is left to ask");
+                break;
+            }
+            let (step, rest) = left.split_at(left.len().min(self.chain.step_size()));
+            left = rest;
+            self.step(step, &phase)?;
+        }
+        self.summary.not_answered += left.len() as u64;
+        Ok(())
+    }
+
+    /// Takes some tracks through the chain and records what came of it.
+    fn step(&mut self, ids: &[TrackId], phase: &Phase) -> Result<(), WorkerError> {
+        let findings = self.ask(ids)?;
+        let now_ms = self.clock.now_ms();
+        let (mut records, mut n_changed, mut n_unknown) = (Vec::new(), 0, 0);
+        let mut backlog = self.summary.backlog;
+        for (id, findings) in findings {
+            if findings.is_empty() {
+                continue;
+            }
+            // Read again: an import may have come in between.
+            let Some((track, before)) = self.worker.store.get_refresh(&id)? else { continue };
+            n_unknown += u64::from(findings.is_missed());
+            self.count(&mut backlog, &track, &before, now_ms, -1);
+            let (refreshed, changed) = findings.refreshed(&track, before, now_ms);
+            n_changed += u64::from(changed);
+            let mut after = track;
+            after.merge(refreshed.track.clone(), false);
+            self.count(&mut backlog, &after, &refreshed.refresh, now_ms, 1);
+            records.push(refreshed);
+        }
+        self.record(records, n_changed, n_unknown, ids.len())?;
+        self.summary.backlog = backlog;
+        phase.advance(ids.len() as u64);
+        self.show();
+        Ok(())
+    }
+
+    fn count(
+        &self,
+        backlog: &mut Backlog,
+        track: &crate::track::Track,
+        refresh: &crate::store::Refresh,
+        now_ms: i64,
+        times: i64,
+    ) {
+        backlog.count(track, refresh, self.chain.all(), now_ms, self.worker.settings.stale_after, times);
+    }
+
+    /// Asks for what each track needs, group by group.
+    fn ask(&mut self, ids: &[TrackId]) -> Result<ByTrack, WorkerError> {
+        let mut findings = ByTrack::new();
+        let (mut features, mut metadata, mut images) = (Vec::new(), Vec::new(), Vec::new());
+        for id in ids {
+            let Some((track, refresh)) = self.worker.store.get_refresh(id)? else { continue };
+            let now_ms = self.clock.now_ms();
+            let need = need(&track, &refresh, self.chain.usable(), now_ms, self.worker.settings.stale_after);
+            findings.insert(id.clone(), Findings::default());
+            let groups =
+                [(need.features, &mut features), (need.metadata, &mut metadata), (need.image, &mut images)];
+            groups.into_iter().filter(|(due, _)| *due).for_each(|(_, list)| list.push(id.clone()));
+        }
+        self.ask_group(Group::Features, features, &mut findings)?;
+        self.ask_group(Group::Metadata, metadata, &mut findings)?;
+        // Metadata may have brought an image along.
+        images.retain(|id| !findings.get(id).is_some_and(Findings::has_image));
+        self.ask_group(Group::Image, images, &mut findings)?;
+        Ok(findings)
+    }
+
+    fn ask_group(
+        &mut self,
+        group: Group,
+        ids: Vec<TrackId>,
+        findings: &mut ByTrack,
+    ) -> Result<(), WorkerError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let known = |provider, at_ms, found: providers::Found| {
+            for (id, track) in found {
+                findings.entry(id).or_default().known(provider, at_ms, track);
+            }
+        };
+        let (missed, _) = self.chain.ask_group(group, ids, known)?;
+        for id in missed {
+            findings.entry(id).or_default().missed();
+        }
+        Ok(())
+    }
+
+    /// The acknowledgement: what is counted here is durable.
+    fn record(
+        &mut self,
+        records: Vec<Refreshed>,
+        n_changed: u64,
+        n_unknown: u64,
+        n_asked: usize,
+    ) -> Result<(), WorkerError> {
+        let summary = &mut self.summary;
+        summary.not_answered += n_asked.saturating_sub(records.len()) as u64;
+        if records.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<TrackId> = records.iter().map(|record| record.track.id.clone()).collect();
+        let n_recorded = self.worker.store.record_refreshes(records)?;
+        let list = || ids.iter().map(TrackId::as_str).collect::<Vec<_>>().join(" ");
+        tracing::info!("recorded {n_recorded} tracks");
+        tracing::debug!("recorded: {}", list());
+        summary.recorded += n_recorded;
+        summary.changed += n_changed;
+        summary.unknown += n_unknown;
+        let totals = &mut self.chain.state.totals;
+        totals.recorded += n_recorded;
+        totals.changed += n_changed;
+        totals.unknown += n_unknown;
+        Ok(self.chain.save()?)
+    }
+
+    fn rebuild(&mut self, after: Option<u64>) {
+        let Some(needed) = after else { return };
+        let Worker { store, store_name, snapshot, progress, cancel, .. } = self.worker;
+        let report = rebuild_if_due(*store, store_name, snapshot, needed, progress, cancel);
+        let report = report.unwrap_or_else(|error| {
+            let error = Some(error.to_string());
+            RebuildReport { needed, error, ..RebuildReport::default() }
+        });
+        self.chain.state.totals.rebuilds += u64::from(report.generation.is_some());
+        self.summary.rebuild = Some(report);
+    }
+
+    /// Says how it ended, durably.
+    fn finish(mut self, worked: Result<(), WorkerError>) -> Result<RunSummary, WorkerError> {
+        self.summary.ended = rfc3339(self.clock.now_ms());
+        self.summary.providers = self.chain.reports();
+        let error = match &worked {
+            Err(error) => Some(error.to_string()),
+            Ok(()) => self.failure(),
+        };
+        self.summary.outcome = match &error {
+            Some(_) => "failed",
+            None if self.worker.cancel.is_cancelled() => "interrupted",
+            None => "done",
+        }
+        .to_owned();
+        self.chain.state.totals.failed_runs += u64::from(error.is_some());
+        self.summary.error = error;
+        let saved = self.chain.save();
+        let totals = self.chain.state.totals.clone();
+        let summary = self.summary.clone();
+        self.worker.update_status(move |status| {
+            "ended".clone_into(&mut status.state);
+            status.totals = totals;
+            status.current_run = None;
+            status.last_run = Some(summary);
+        });
+        worked?;
+        saved?;
+        Ok(self.summary)
+    }
+
+    /// Why the run counts as failed although the catalogue is fine.
+    fn failure(&self) -> Option<String> {
+        let rebuild = self.summary.rebuild.as_ref().and_then(|rebuild| rebuild.error.as_ref());
+        if self.worker.cancel.is_cancelled() {
+            return None;
+        }
+        if let Some(error) = rebuild {
+            return Some(format!("no new generation was published: {error}"));
+        }
+        let Backlog { incomplete, stale, .. } = self.summary.backlog_before;
+        let nobody = self.chain.all() == Wants::default();
+        if self.summary.recorded > 0 || (incomplete + stale == 0 && !nobody) {
+            return None;
+        }
+        let unready = self.summary.providers.iter().filter(|provider| provider.state != "ready");
+        let unready: Vec<String> = unready.map(ToString::to_string).collect();
+        let reasons = if unready.is_empty() { "no provider answered".to_owned() } else { unready.join("; ") };
+        Some(format!("nothing could be refreshed: {reasons}"))
+    }
+
+    /// Writes the status file.
+    fn show(&mut self) {
+        self.summary.providers = self.chain.reports();
+        let (summary, totals) = (self.summary.clone(), self.chain.state.totals.clone());
+        self.worker.update_status(move |status| {
+            "running".clone_into(&mut status.state);
+            status.next_run = None;
+            status.totals = totals;
+            status.current_run = Some(summary);
+        });
+    }
+}
