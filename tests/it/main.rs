@@ -13,6 +13,7 @@ mod http;
 mod import;
 mod nearest;
 mod removals;
+mod removed;
 mod serve;
 mod server;
 mod similar;

@@ -1,6 +1,6 @@
 //! Removing tracks from a MongoDB collection.
 
-use nearfield::store::{self, CatalogueStore};
+use nearfield::store;
 use nearfield::track::{Track, TrackId};
 
 fn id(text: &str) -> TrackId {
@@ -14,7 +14,8 @@ fn removed_tracks_are_gone_and_only_they() {
     let store = store::open(&format!("{server}/nearfield_removal_{}", std::process::id())).unwrap();
     let n_tracks = 1_300;
     let all: Vec<TrackId> = (0..n_tracks).map(|number| id(&format!("Track{number:04}"))).collect();
-    store.upsert(all.iter().cloned().map(Track::new).collect(), 1).unwrap();
+    let named = |id: &TrackId| Track { name: Some(format!("name of {id}")), ..Track::new(id.clone()) };
+    store.upsert(all.iter().map(named).collect(), 1).unwrap();
     // More than go into one message, one twice, one unknown, and one that differs in case only.
     let mut gone: Vec<TrackId> = all[..700].to_vec();
     gone.extend([all[3].clone(), id("nobody"), id("track0900")]);
