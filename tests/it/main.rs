@@ -14,6 +14,7 @@ mod import;
 mod nearest;
 mod providers_stub;
 mod removals;
+mod removed;
 mod serve;
 mod server;
 mod similar;
