@@ -136,7 +136,8 @@ mod tests {
     fn the_same_values_again_are_a_refresh_but_no_change() {
         let mut findings = Findings::default();
         findings.known(Provider::ReccoBeats, 8, track(&[("energy", 0.25)]));
-        let before = Refresh { n_misses: 3, retry_at_ms: Some(1), changed_at_ms: Some(2), ..Refresh::default() };
+        let before =
+            Refresh { n_misses: 3, retry_at_ms: Some(1), changed_at_ms: Some(2), ..Refresh::default() };
         let (recorded, changed) = findings.refreshed(&track(&[("energy", 0.25)]), before, 9);
         assert!(!changed);
         let refresh = recorded.refresh;

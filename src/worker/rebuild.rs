@@ -40,7 +40,9 @@ pub enum RebuildError {
     #[error(transparent)]
     Build(#[from] BuildError),
     /// The live generation does not say how it was built.
-    #[error("the live generation was built with {what} {got:?}, which this nearfield does not know; run nearfield build")]
+    #[error(
+        "the live generation was built with {what} {got:?}, which this nearfield does not know; run nearfield build"
+    )]
     Parameter {
         /// What.
         what: &'static str,
@@ -114,8 +116,12 @@ impl fmt::Display for RebuildReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { changed, needed, .. } = self;
         match (&self.generation, &self.error) {
-            (Some(generation), _) => write!(f, "rebuild: {changed} tracks had changed; published {generation}"),
-            (None, Some(error)) => write!(f, "rebuild: {changed} tracks have changed; nothing published: {error}"),
+            (Some(generation), _) => {
+                write!(f, "rebuild: {changed} tracks had changed; published {generation}")
+            }
+            (None, Some(error)) => {
+                write!(f, "rebuild: {changed} tracks have changed; nothing published: {error}")
+            }
             (None, None) => write!(f, "rebuild: {changed} tracks have changed, {needed} are needed"),
         }
     }

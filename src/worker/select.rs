@@ -60,8 +60,8 @@ pub(super) fn need(
     let features = wants.features && is_old(&FEATURES);
     let metadata = wants.metadata && is_old(&[field::NAME, field::ARTISTS]);
     let image = wants.image && track.album_image.is_none();
-    let no_features = FEATURES.iter().any(|name| lacks(name))
-        || (wants.time_signature && lacks(value::TIME_SIGNATURE));
+    let no_features =
+        FEATURES.iter().any(|name| lacks(name)) || (wants.time_signature && lacks(value::TIME_SIGNATURE));
     let incomplete = (features && no_features) || (metadata && lacks(value::DURATION_MS)) || image;
     Need { features, metadata, image, incomplete }
 }

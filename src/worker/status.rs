@@ -75,7 +75,9 @@ pub fn read_status(snapshot: &SnapshotDir, now_ms: i64) -> Result<Option<WorkerS
     };
     let bytes = match read() {
         Ok(Ok(bytes)) => bytes,
-        Ok(Err(n_bytes)) => return Err(StatusError::Damaged { path, what: format!("it has {n_bytes} bytes") }),
+        Ok(Err(n_bytes)) => {
+            return Err(StatusError::Damaged { path, what: format!("it has {n_bytes} bytes") });
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(StatusError::Io { action: "read", path, cause }),
     };

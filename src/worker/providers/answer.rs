@@ -39,8 +39,9 @@ pub(super) async fn object(
 
 /// The object in an answer's body.
 pub(super) fn parse(body: &[u8]) -> Result<Map<String, Value>, Fault> {
-    serde_json::from_slice(body)
-        .map_err(|error| Fault::Unavailable(format!("its answer is no JSON object ({error}): {}", quote(body))))
+    serde_json::from_slice(body).map_err(|error| {
+        Fault::Unavailable(format!("its answer is no JSON object ({error}): {}", quote(body)))
+    })
 }
 
 /// A request that had no answer.

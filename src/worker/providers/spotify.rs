@@ -91,9 +91,9 @@ impl Spotify {
                 HttpError::StatusCode(response) => {
                     return Err(match refusal(response).await {
                         // The token service answers 400 or 401 to credentials that it does not know.
-                        Fault::BadIds(what) | Fault::Unauthorized(what) => {
-                            Fault::Unauthorized(format!("check SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET: {what}"))
-                        }
+                        Fault::BadIds(what) | Fault::Unauthorized(what) => Fault::Unauthorized(format!(
+                            "check SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET: {what}"
+                        )),
                         Fault::Refused => Fault::Unauthorized("no token for this application".to_owned()),
                         fault => fault,
                     });
