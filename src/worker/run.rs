@@ -19,7 +19,7 @@ use super::select::{Wants, select};
 use super::settings::Settings;
 use super::state::WorkerState;
 use super::status::{WorkerStatus, read_status, write_status};
-use super::summary::{Backlog, RunSummary};
+use super::summary::{Backlog, ProviderReport, RunSummary};
 
 /// What refreshes a catalogue, run after run.
 pub struct Worker<'a> {
@@ -232,7 +232,7 @@ impl Run<'_> {
             return None;
         }
         let unready = self.summary.providers.iter().filter(|provider| provider.state != "ready");
-        let unready: Vec<String> = unready.map(ToString::to_string).collect();
+        let unready: Vec<String> = unready.map(ProviderReport::standing).collect();
         let reasons = if unready.is_empty() { "no provider answered".to_owned() } else { unready.join("; ") };
         Some(format!("nothing could be refreshed: {reasons}"))
     }
