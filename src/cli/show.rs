@@ -9,6 +9,7 @@ use super::store_flags::StoreFlags;
 use super::{Failure, print_json, print_line};
 use crate::store::{Provenance, Refresh, field};
 use crate::track::{Track, TrackId};
+use crate::worker::rfc3339;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ShowArgs {
@@ -59,23 +60,21 @@ pub(super) fn run(args: ShowArgs) -> Result<(), Failure> {
 
 impl<'a> Shown<'a> {
     fn new(track: &'a Track, refresh: &'a Refresh) -> Self {
-        let source =
-            |from: &'a Provenance| Source { provider: &from.provider, fetched_at: time(from.fetched_at_ms) };
+        let source = |from: &'a Provenance| Source {
+            provider: &from.provider,
+            fetched_at: rfc3339(from.fetched_at_ms),
+        };
         let named = refresh.provenance.iter();
         Self {
             track,
             provenance: named.map(|(name, from)| (name.as_str(), source(from))).collect(),
             n_refreshes: refresh.n_refreshes,
-            refreshed_at: refresh.refreshed_at_ms.map(time),
-            changed_at: refresh.changed_at_ms.map(time),
+            refreshed_at: refresh.refreshed_at_ms.map(rfc3339),
+            changed_at: refresh.changed_at_ms.map(rfc3339),
             n_misses: refresh.n_misses,
-            retry_at: refresh.retry_at_ms.map(time),
+            retry_at: refresh.retry_at_ms.map(rfc3339),
         }
     }
-}
-
-fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_else(|_| ms.to_string())
 }
 
 impl fmt::Display for Shown<'_> {

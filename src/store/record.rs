@@ -174,6 +174,27 @@ mod tests {
     }
 
     #[test]
+    fn the_first_version_is_what_it_always_was() {
+        let mut bytes = vec![1];
+        bytes.extend(7u64.to_le_bytes());
+        bytes.push(0); // name
+        bytes.extend([0; 16]); // artists, their ids
+        bytes.extend([0; 3]); // album, its id, date
+        bytes.extend([0; 8]); // genres
+        bytes.extend([0; 3]); // explicit, numbers
+        bytes.extend(1u64.to_le_bytes());
+        bytes.push(1); // energy
+        bytes.extend(0.5f64.to_le_bytes());
+        bytes.extend([0; 16]); // other values, vectors
+        let mut plain = Track::new(TrackId::parse("abc").unwrap());
+        plain.values.insert("energy".into(), 0.5);
+        assert_eq!(decode(b"abc", &bytes).unwrap(), (plain.clone(), 7));
+        let mut written = Vec::new();
+        encode(&plain, 7, &mut written).unwrap();
+        assert_eq!(written, bytes);
+    }
+
+    #[test]
     fn only_tracks_with_an_image_need_the_second_version() {
         let (mut first, mut second) = (Vec::new(), Vec::new());
         encode(&track(), 7, &mut first).unwrap();

@@ -10,7 +10,8 @@
 //! chain.rs      asking: limits, faults, retries; which calls are of use now
 //! select.rs     one pass over the catalogue: backlog, and the tracks that come first
 //! findings.rs   answers -> what is recorded of a track
-//! run.rs        one run, step by step
+//! run.rs        one run
+//! step.rs       a step of it: asking and recording
 //! rebuild.rs    a new generation once enough has changed
 //! summary.rs    what came of a run
 //! status.rs     worker.json beside the snapshot, which the server reads
@@ -35,6 +36,7 @@ mod select;
 mod settings;
 mod state;
 mod status;
+mod step;
 mod summary;
 
 pub use clock::{Clock, SystemClock};
@@ -48,6 +50,6 @@ pub use status::{STATUS_FILE, StatusError, WorkerStatus, read_status};
 pub use summary::{Backlog, ProviderReport, RunSummary};
 
 /// A time in milliseconds since 1970 as RFC 3339.
-fn rfc3339(ms: i64) -> String {
+pub(crate) fn rfc3339(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_else(|_| ms.to_string())
 }

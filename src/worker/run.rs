@@ -1,4 +1,4 @@
-//! One run: select, then step by step ask and record.
+//! One run: select, then step by step (`step.rs`) ask and record, then rebuild, then say what came of it.
 
 use std::time::Instant;
 
@@ -7,28 +7,26 @@ use rand::rngs::StdRng;
 use tokio::runtime::Runtime;
 
 use crate::artifact::SnapshotDir;
-use crate::progress::{CancelToken, Phase, Progress};
-use crate::store::{RefreshStore, Refreshed, StoreError};
-use crate::track::TrackId;
+use crate::progress::{CancelToken, Progress};
+use crate::store::{RefreshStore, StoreError};
 
 use super::chain::Chain;
 use super::clock::{Clock, SystemClock};
-use super::findings::{ByTrack, Findings};
-use super::providers::{self, Call, Group, Provider};
+use super::providers::{self, Call, Provider};
 use super::rebuild::{RebuildReport, rebuild_if_due};
 use super::rfc3339;
-use super::select::{Wants, need, select};
+use super::select::{Wants, select};
 use super::settings::Settings;
 use super::state::WorkerState;
 use super::status::{WorkerStatus, read_status, write_status};
-use super::summary::{Backlog, RunSummary};
+use super::summary::{Backlog, ProviderReport, RunSummary};
 
 /// What refreshes a catalogue, run after run.
 pub struct Worker<'a> {
-    store: &'a dyn RefreshStore,
+    pub(super) store: &'a dyn RefreshStore,
     store_name: String,
     snapshot: &'a SnapshotDir,
-    settings: Settings,
+    pub(super) settings: Settings,
     calls: Vec<Box<dyn Call>>,
     runtime: &'a Runtime,
     progress: &'a Progress,
@@ -130,11 +128,11 @@ impl<'a> Worker<'a> {
 }
 
 /// One run under way.
-struct Run<'a> {
-    worker: &'a Worker<'a>,
-    chain: Chain<'a>,
-    clock: &'a SystemClock<'a>,
-    summary: RunSummary,
+pub(super) struct Run<'a> {
+    pub worker: &'a Worker<'a>,
+    pub chain: Chain<'a>,
+    pub clock: &'a SystemClock<'a>,
+    pub summary: RunSummary,
 }
 
 impl Run<'_> {
@@ -175,115 +173,6 @@ impl Run<'_> {
         }
         self.summary.not_answered += left.len() as u64;
         Ok(())
-    }
-
-    /// Takes some tracks through the chain and records what came of it.
-    fn step(&mut self, ids: &[TrackId], phase: &Phase) -> Result<(), WorkerError> {
-        let findings = self.ask(ids)?;
-        let now_ms = self.clock.now_ms();
-        let (mut records, mut n_changed, mut n_unknown) = (Vec::new(), 0, 0);
-        let mut backlog = self.summary.backlog;
-        for (id, findings) in findings {
-            if findings.is_empty() {
-                continue;
-            }
-            // Read again: an import may have come in between.
-            let Some((track, before)) = self.worker.store.get_refresh(&id)? else { continue };
-            n_unknown += u64::from(findings.is_missed());
-            self.count(&mut backlog, &track, &before, now_ms, -1);
-            let (refreshed, changed) = findings.refreshed(&track, before, now_ms);
-            n_changed += u64::from(changed);
-            let mut after = track;
-            after.merge(refreshed.track.clone(), false);
-            self.count(&mut backlog, &after, &refreshed.refresh, now_ms, 1);
-            records.push(refreshed);
-        }
-        self.record(records, n_changed, n_unknown, ids.len())?;
-        self.summary.backlog = backlog;
-        phase.advance(ids.len() as u64);
-        self.show();
-        Ok(())
-    }
-
-    fn count(
-        &self,
-        backlog: &mut Backlog,
-        track: &crate::track::Track,
-        refresh: &crate::store::Refresh,
-        now_ms: i64,
-        times: i64,
-    ) {
-        backlog.count(track, refresh, self.chain.all(), now_ms, self.worker.settings.stale_after, times);
-    }
-
-    /// Asks for what each track needs, group by group.
-    fn ask(&mut self, ids: &[TrackId]) -> Result<ByTrack, WorkerError> {
-        let mut findings = ByTrack::new();
-        let (mut features, mut metadata, mut images) = (Vec::new(), Vec::new(), Vec::new());
-        for id in ids {
-            let Some((track, refresh)) = self.worker.store.get_refresh(id)? else { continue };
-            let now_ms = self.clock.now_ms();
-            let need = need(&track, &refresh, self.chain.usable(), now_ms, self.worker.settings.stale_after);
-            findings.insert(id.clone(), Findings::default());
-            let groups =
-                [(need.features, &mut features), (need.metadata, &mut metadata), (need.image, &mut images)];
-            groups.into_iter().filter(|(due, _)| *due).for_each(|(_, list)| list.push(id.clone()));
-        }
-        self.ask_group(Group::Features, features, &mut findings)?;
-        self.ask_group(Group::Metadata, metadata, &mut findings)?;
-        // Metadata may have brought an image along.
-        images.retain(|id| !findings.get(id).is_some_and(Findings::has_image));
-        self.ask_group(Group::Image, images, &mut findings)?;
-        Ok(findings)
-    }
-
-    fn ask_group(
-        &mut self,
-        group: Group,
-        ids: Vec<TrackId>,
-        findings: &mut ByTrack,
-    ) -> Result<(), WorkerError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let known = |provider, at_ms, found: providers::Found| {
-            for (id, track) in found {
-                findings.entry(id).or_default().known(provider, at_ms, track);
-            }
-        };
-        let (missed, _) = self.chain.ask_group(group, ids, known)?;
-        for id in missed {
-            findings.entry(id).or_default().missed();
-        }
-        Ok(())
-    }
-
-    /// The acknowledgement: what is counted here is durable.
-    fn record(
-        &mut self,
-        records: Vec<Refreshed>,
-        n_changed: u64,
-        n_unknown: u64,
-        n_asked: usize,
-    ) -> Result<(), WorkerError> {
-        let summary = &mut self.summary;
-        summary.not_answered += n_asked.saturating_sub(records.len()) as u64;
-        if records.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<TrackId> = records.iter().map(|record| record.track.id.clone()).collect();
-        let n_recorded = self.worker.store.record_refreshes(records)?;
-        let list = || ids.iter().map(TrackId::as_str).collect::<Vec<_>>().join(" ");
-        tracing::info!("recorded {n_recorded} tracks");
-        tracing::debug!("recorded: {}", list());
-        summary.recorded += n_recorded;
-        summary.changed += n_changed;
-        summary.unknown += n_unknown;
-        let totals = &mut self.chain.state.totals;
-        totals.recorded += n_recorded;
-        totals.changed += n_changed;
-        totals.unknown += n_unknown;
-        Ok(self.chain.save()?)
     }
 
     fn rebuild(&mut self, after: Option<u64>) {
@@ -343,13 +232,13 @@ impl Run<'_> {
             return None;
         }
         let unready = self.summary.providers.iter().filter(|provider| provider.state != "ready");
-        let unready: Vec<String> = unready.map(ToString::to_string).collect();
+        let unready: Vec<String> = unready.map(ProviderReport::standing).collect();
         let reasons = if unready.is_empty() { "no provider answered".to_owned() } else { unready.join("; ") };
         Some(format!("nothing could be refreshed: {reasons}"))
     }
 
     /// Writes the status file.
-    fn show(&mut self) {
+    pub fn show(&mut self) {
         self.summary.providers = self.chain.reports();
         let (summary, totals) = (self.summary.clone(), self.chain.state.totals.clone());
         self.worker.update_status(move |status| {

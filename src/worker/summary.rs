@@ -118,19 +118,32 @@ impl fmt::Display for RunSummary {
     }
 }
 
+impl ProviderReport {
+    /// How it stands, and why.
+    pub(super) fn standing(&self) -> String {
+        let mut text = format!("{}: {}", self.name, self.state);
+        if let Some(until) = &self.suspended_until {
+            text = format!("{text} until {until}");
+        }
+        match &self.reason {
+            Some(reason) => format!("{text} ({reason})"),
+            None => text,
+        }
+    }
+}
+
 impl fmt::Display for ProviderReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.state)?;
-        if let Some(until) = &self.suspended_until {
-            write!(f, " until {until}")?;
-        }
-        if let Some(reason) = &self.reason {
-            write!(f, " ({reason})")?;
-        }
         write!(
             f,
-            "; {} requests, {} known, {} unknown, {} too many, {} retries, {} given up",
-            self.requests, self.known, self.unknown, self.rate_limited, self.retries, self.failures
+            "{}; {} requests, {} known, {} unknown, {} too many, {} retries, {} given up",
+            self.standing(),
+            self.requests,
+            self.known,
+            self.unknown,
+            self.rate_limited,
+            self.retries,
+            self.failures
         )?;
         for (call, until) in &self.disabled {
             write!(f, "; {call} is refused to this application, tried again after {until}")?;

@@ -13,13 +13,8 @@ use nearfield::live::{Live, LiveSettings};
 use nearfield::progress::{CancelToken, Progress};
 use nearfield::removal;
 use nearfield::snapshot::Snapshot;
-<<<<<<< HEAD
 use nearfield::store::{CatalogueStore, LmdbOptions, LmdbStore, StoreError, TrackReader, UpsertCounts};
-use nearfield::track::{ItemIdx, Track, TrackId};
-=======
-use nearfield::store::{CatalogueStore, LmdbOptions, LmdbStore, StoreError, UpsertCounts};
 use nearfield::track::{Track, TrackId};
->>>>>>> swap
 use serde_json::{Value, json};
 
 use crate::fixture::options;
@@ -163,9 +158,6 @@ struct Watched<'a> {
     before_remove: &'a (dyn Fn() + Sync),
 }
 
-<<<<<<< HEAD
-impl TrackReader for RemovedMeanwhile<'_> {
-=======
 impl CatalogueStore for Watched<'_> {
     fn upsert(&self, tracks: Vec<Track>, run: u64) -> Result<UpsertCounts, StoreError> {
         self.store.upsert(tracks, run)
@@ -179,8 +171,9 @@ impl CatalogueStore for Watched<'_> {
     fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError> {
         self.store.get(id)
     }
+}
 
->>>>>>> swap
+impl TrackReader for Watched<'_> {
     fn count(&self) -> Result<u64, StoreError> {
         self.store.count()
     }
@@ -212,40 +205,6 @@ fn a_build_that_began_before_the_removal_still_hides_them() {
     assert_eq!(place.listed(), [id]);
 }
 
-<<<<<<< HEAD
-/// A store from which nothing is removed before a build has read it.
-struct BuiltMeanwhile<'a> {
-    store: LmdbStore,
-    place: &'a Place,
-}
-
-impl CatalogueStore for BuiltMeanwhile<'_> {
-    fn upsert(&self, tracks: Vec<Track>, run: u64) -> Result<UpsertCounts, StoreError> {
-        self.store.upsert(tracks, run)
-    }
-
-    fn remove(&self, ids: &[TrackId]) -> Result<u64, StoreError> {
-        self.place.build(&BuildOptions { keep: 1, ..options() });
-        self.store.remove(ids)
-    }
-
-    fn get(&self, id: &TrackId) -> Result<Option<Track>, StoreError> {
-        self.store.get(id)
-    }
-}
-
-impl TrackReader for BuiltMeanwhile<'_> {
-    fn count(&self) -> Result<u64, StoreError> {
-        self.store.count()
-    }
-
-    fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
-        self.store.scan(visit)
-    }
-}
-
-=======
->>>>>>> swap
 #[test]
 fn a_build_that_read_between_the_list_and_the_deletion_hides_them_too() {
     let place = Place::new();

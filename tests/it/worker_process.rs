@@ -184,6 +184,7 @@ fn a_kill_during_retry_after_does_not_shorten_it() {
     let mut worker = Running::start(bench.command(&arguments));
     let state = || bench.store().worker_state().unwrap().unwrap_or_default();
     worker.until(|| state().contains("\"suspended_until_ms\":1"));
+    assert_eq!(worker.ended(), None, "it is to be durable before the wait");
     worker.kill();
     let refused = bench.stub.log()[0].at;
     bench.refresh(bench.command(&arguments));
@@ -347,6 +348,7 @@ fn a_worker_that_waits_for_a_provider_ends_when_asked_and_keeps_what_it_has() {
     let mut worker = Running::start(bench.command(&["worker", "--once"]));
     let state = || bench.store().worker_state().unwrap().unwrap_or_default();
     worker.until(|| state().contains("\"suspended_until_ms\":1"));
+    assert_eq!(worker.ended(), None, "it is to be durable before the wait");
     let asked = Instant::now();
     assert_eq!(worker.terminate(), Some(0));
     assert!(asked.elapsed() < Duration::from_secs(10));
