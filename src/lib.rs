@@ -35,6 +35,9 @@ pub mod eval;
 
 pub mod build;
 
+// From answers to a server.
+pub mod cache;
+
 pub mod config;
 pub mod http;
 

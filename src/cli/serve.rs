@@ -15,6 +15,7 @@ use crate::config::{
 use crate::http::{self, Settings, State};
 use crate::snapshot::Snapshot;
 
+use super::cache_flags::CacheFlags;
 use super::{Context, Failure, SnapshotFlags, print_line};
 
 #[derive(Debug, Args)]
@@ -74,6 +75,8 @@ pub(crate) struct ServerFlags {
     #[arg(long, value_name = "SECONDS", env = "NEARFIELD_SHUTDOWN_TIMEOUT_SECONDS", default_value = "30",
         value_parser = clap::value_parser!(u64).range(TIMEOUT_SECONDS))]
     pub shutdown_timeout_seconds: u64,
+    #[command(flatten)]
+    pub cache: CacheFlags,
 }
 
 impl ServerFlags {
@@ -137,13 +140,15 @@ pub(crate) fn serve_snapshot(
     context: &Context,
     announce: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let cache = flags.cache.cache(context.redis_url.as_ref())?;
     let snapshot = Snapshot::open(&which.indexes, &which.name, None)?;
     let snapshot = snapshot.with_filter_cache(flags.filter_cache_mib << 20);
     let manifest = snapshot.manifest();
     let (n_items, generation) = (manifest.n_items, &manifest.generation);
     tracing::info!("serving {n_items} tracks of snapshot {}, generation {generation}", which.name);
     let url = format!("http://{}", listener.local_addr()?);
-    let state = web::Data::new(State::new(snapshot, &which.indexes, flags.settings())?);
+    let state = State::new(snapshot, &which.indexes, flags.settings())?.with_cache(cache);
+    let state = web::Data::new(state);
     verify_in_background(&state);
     print_line(format_args!("listening on {url}"))?;
     announce(&url)?;

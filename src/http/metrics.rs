@@ -146,7 +146,12 @@ impl Metrics {
         metrics
     }
 
-    /// Counts an answered search.
+    /// Adds what others count.
+    pub fn add(&mut self, register: impl FnOnce(&mut Registry)) {
+        register(&mut self.registry);
+    }
+
+    /// Counts a search that was run.
     pub fn searched(&self, engine: &'static str, auto: bool, took: Duration) {
         let choice = if auto { "auto" } else { "fixed" };
         self.searches.get_or_create(&SearchLabels { engine, choice }).inc();
@@ -189,6 +194,7 @@ pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Proble
     metrics.damaged.set(i64::from(served.damage().is_some()));
     metrics.verified.set(i64::from(served.is_verified()));
     metrics.uptime.set(state.uptime().as_secs_f64());
+    state.cache().refresh_metrics().await;
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|error| Problem::internal(&error))?;
     Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(text))

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use rayon::ThreadPoolBuildError;
 
+use crate::cache::{Cache, Identity};
 use crate::index::ForestState;
 use crate::query::MAX_K;
 use crate::snapshot::Snapshot;
@@ -60,6 +61,8 @@ impl Default for Settings {
 pub struct Served {
     /// The generation.
     pub snapshot: Snapshot,
+    /// Under which its answers are cached.
+    identity: Identity,
     verified: OnceLock<Result<(), String>>,
 }
 
@@ -74,7 +77,12 @@ pub(super) struct Unready {
 
 impl Served {
     fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, verified: OnceLock::new() }
+        let identity = Identity::of(snapshot.manifest());
+        Self { snapshot, identity, verified: OnceLock::new() }
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// What was found damaged so far.
@@ -140,6 +148,7 @@ pub struct State {
     settings: Settings,
     metrics: Metrics,
     batches: Batches,
+    cache: Cache,
     started: Instant,
 }
 
@@ -152,8 +161,16 @@ impl State {
             batches: Batches::new(settings.batch_threads)?,
             settings,
             metrics: Metrics::new(),
+            cache: Cache::off(),
             started: Instant::now(),
         })
+    }
+
+    /// The same with a cache, before which there is none.
+    pub fn with_cache(mut self, cache: Cache) -> Self {
+        self.metrics.add(|registry| cache.register(registry));
+        self.cache = cache;
+        self
     }
 
     /// The generation being served. A handler calls this once, so that its answer belongs to one generation.
@@ -164,6 +181,8 @@ impl State {
     /// Serves another generation from now on; running requests end on the one they began with.
     pub fn replace(&self, snapshot: Snapshot) {
         self.served.store(Arc::new(Served::new(snapshot)));
+        // Its keys would never be asked for again: they would only take room.
+        self.cache.forget_local();
     }
 
     /// Where the snapshots are.
@@ -183,6 +202,10 @@ impl State {
 
     pub(super) fn batches(&self) -> &Batches {
         &self.batches
+    }
+
+    pub(super) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

@@ -25,7 +25,7 @@ pub fn nearfield(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nearfield"));
     command.current_dir(directory);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("NEARFIELD_") || name == "SECRET_TOKEN" {
+        if name.to_string_lossy().starts_with("NEARFIELD_") || name == "SECRET_TOKEN" || name == "REDIS_URL" {
             command.env_remove(name);
         }
     }

@@ -94,7 +94,11 @@ impl PageQuery {
         }
     }
 
-    fn read(&self, connection: &Connection, after: Option<&Place>) -> Result<Vec<RawDocumentBuf>, StoreError> {
+    fn read(
+        &self,
+        connection: &Connection,
+        after: Option<&Place>,
+    ) -> Result<Vec<RawDocumentBuf>, StoreError> {
         let key = self.key.as_str();
         let filter = match after {
             None => self.keyed(),
@@ -104,7 +108,11 @@ impl PageQuery {
                 { key: &place.key, OWN_KEY: { "$gt": place.own.clone() } },
             ] },
         };
-        let sort = if key == OWN_KEY { doc! { key: 1 } } else { doc! { key: 1, OWN_KEY: 1 } };
+        let sort = if key == OWN_KEY {
+            doc! { key: 1 }
+        } else {
+            doc! { key: 1, OWN_KEY: 1 }
+        };
         connection.call("reading tracks", async || {
             let cursor = connection
                 .collection
