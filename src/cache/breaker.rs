@@ -150,10 +150,14 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn fail(breaker: &mut Breaker, now: Instant, random: f64) {
+        let changes: Vec<_> = (0..FAILURES).map(|_| breaker.failed(now, random)).collect();
+        assert_eq!(changes, [None, None, Some(Change::Opened)]);
+    }
+
     fn opened(now: Instant) -> Breaker {
         let mut breaker = Breaker::new();
-        let changes: Vec<_> = (0..FAILURES).map(|_| breaker.failed(now, 0.0)).collect();
-        assert_eq!(changes, [None, None, Some(Change::Opened)]);
+        fail(&mut breaker, now, 0.0);
         breaker
     }
 
@@ -200,13 +204,13 @@ mod tests {
         assert_eq!(breaker.ask(now), Permit::Probe);
         assert!(breaker.succeeded(now).is_some());
         // It comes and goes: the pauses stay long.
-        (0..FAILURES).for_each(|_| drop(breaker.failed(now, 0.0)));
+        fail(&mut breaker, now, 0.0);
         assert_eq!(breaker.ask(now + LONGEST_PAUSE - MS), Permit::Refused);
         now += LONGEST_PAUSE;
         assert_eq!(breaker.ask(now), Permit::Probe);
         assert!(breaker.succeeded(now).is_some());
         now += LONGEST_PAUSE + MS;
-        (0..FAILURES).for_each(|_| drop(breaker.failed(now, 0.0)));
+        fail(&mut breaker, now, 0.0);
         assert_eq!(breaker.ask(now + FIRST_PAUSE), Permit::Probe);
     }
 
@@ -214,7 +218,7 @@ mod tests {
     fn jitter_spreads_pauses_and_a_lost_probe_is_replaced() {
         let now = Instant::now();
         let mut breaker = Breaker::new();
-        (0..FAILURES).for_each(|_| drop(breaker.failed(now, 1.0)));
+        fail(&mut breaker, now, 1.0);
         assert_eq!(breaker.ask(now + FIRST_PAUSE), Permit::Refused);
         let later = now + FIRST_PAUSE * 2;
         assert_eq!((breaker.ask(later), breaker.ask(later)), (Permit::Probe, Permit::Refused));

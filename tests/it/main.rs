@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod cache;
 mod cli;
 mod filters;
 mod fixture;
