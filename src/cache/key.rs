@@ -145,6 +145,16 @@ impl ExplanationKeys {
         Self { label: Arc::clone(&generation.label), query: form.finish() }
     }
 
+    /// The key of all of them together.
+    pub(super) fn bundle(&self) -> Key {
+        Key { kind: Kind::Explanation, label: Arc::clone(&self.label), hash: self.query }
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test(number: u8) -> Self {
+        Self { label: "test".into(), query: [number; 32] }
+    }
+
     /// The key for one track: within a generation its index is its id.
     pub fn key(&self, item: ItemIdx) -> Key {
         let hash = *blake3::keyed_hash(&self.query, &item.0.to_le_bytes()).as_bytes();

@@ -7,6 +7,7 @@
 //! key.rs       generation and canonical form of a query -> key
 //! store.rs     the trait of what keeps bytes, and its errors
 //! local.rs     this process: bounded by bytes, one computation for all who ask for the same
+//! bundle.rs    all explanations of one query as one value
 //! redis.rs     Redis
 //! sealed.rs    values as they lie in Redis: what is not what was put there is recognised
 //! breaker.rs   when to leave a server alone, and when to try it again
@@ -21,6 +22,7 @@
 //! would have been computed, byte by byte.
 
 mod breaker;
+mod bundle;
 mod events;
 mod guard;
 mod key;
@@ -48,6 +50,9 @@ pub use settings::{RedisUrl, RedisUrlError, Settings};
 pub use store::{ByteStore, Pending, StoreError, Value};
 pub use trace::{Outcome, Seen, Trace};
 
+use crate::track::ItemIdx;
+
+use bundle::Bundle;
 use events::{Events, Tier};
 use local::Local;
 use remote::Remote;
@@ -61,6 +66,17 @@ pub struct Cache {
     remote_min_us: f64,
     is_off: bool,
     events: Arc<Events>,
+}
+
+/// What was known of some explanations.
+#[derive(Debug)]
+pub struct Known {
+    /// Each, in the order of the items.
+    pub values: Vec<Option<Value>>,
+    /// Which of them this process did not have.
+    new_here: Vec<usize>,
+    /// What this process had.
+    bundle: Option<Value>,
 }
 
 impl Cache {
@@ -159,47 +175,54 @@ impl Cache {
         Ok(value)
     }
 
-    /// What is known of these explanations, in their order: from this process, the others with one question from Redis.
-    pub async fn explanations(&self, keys: &[Key], trace: &Trace) -> Vec<Option<Value>> {
-        let mut values = self.local.get_many(keys).await.unwrap_or_else(|_| vec![None; keys.len()]);
-        let missing: Vec<usize> = (0..keys.len()).filter(|index| values[*index].is_none()).collect();
-        self.count(Kind::Explanation, Tier::Local, Outcome::Hit, keys.len() - missing.len());
+    /// What is known of the explanations of `items`: from this process, the others with one question from Redis.
+    pub async fn explanations(&self, keys: &ExplanationKeys, items: &[ItemIdx], trace: &Trace) -> Known {
+        let bundle = self.local.get(&keys.bundle()).await;
+        let kept = bundle.as_deref().map(Bundle::read).unwrap_or_default();
+        let mut values: Vec<Option<Value>> =
+            items.iter().map(|item| kept.get(*item).map(Value::from)).collect();
+        let missing: Vec<usize> = (0..items.len()).filter(|index| values[*index].is_none()).collect();
+        let n_local = items.len() - missing.len();
+        self.count(Kind::Explanation, Tier::Local, Outcome::Hit, n_local);
         self.count(Kind::Explanation, Tier::Local, Outcome::Miss, missing.len());
-        let n_local = keys.len() - missing.len();
         let mut n_remote = 0;
         if let Some(remote) = self.remote.as_ref().filter(|_| !missing.is_empty()) {
-            let wanted: Vec<Key> = missing.iter().map(|index| keys[*index].clone()).collect();
+            let wanted: Vec<Key> = missing.iter().map(|index| keys.key(items[*index])).collect();
             match remote.get(&wanted, trace).await {
                 Ok(found) => {
-                    let mut kept = Vec::new();
-                    for (index, value) in missing.iter().zip(found) {
-                        if let Some(value) = value {
-                            kept.push((keys[*index].clone(), Arc::clone(&value)));
-                            values[*index] = Some(value);
-                        }
-                    }
-                    n_remote = kept.len();
+                    n_remote = found.iter().flatten().count();
+                    missing.iter().zip(found).for_each(|(index, value)| values[*index] = value);
                     self.count(Kind::Explanation, Tier::Redis, Outcome::Hit, n_remote);
-                    self.count(Kind::Explanation, Tier::Redis, Outcome::Miss, wanted.len() - n_remote);
-                    self.keep_local(&kept).await;
+                    self.count(Kind::Explanation, Tier::Redis, Outcome::Miss, missing.len() - n_remote);
                 }
-                Err(_) => {
-                    self.count(Kind::Explanation, Tier::Redis, Outcome::Unavailable, wanted.len());
-                }
+                Err(_) => self.count(Kind::Explanation, Tier::Redis, Outcome::Unavailable, missing.len()),
             }
         }
-        trace.explained(n_local, n_remote, keys.len() - n_local - n_remote);
-        values
+        trace.explained(n_local, n_remote, missing.len() - n_remote);
+        Known { values, new_here: missing, bundle }
     }
 
-    /// Keeps explanations that had to be computed, here and in Redis.
-    pub async fn keep_explanations(&self, computed: Vec<(Key, Value)>) {
-        if computed.is_empty() {
+    /// Keeps the explanations of `items`, now that those that were not `known` are computed: here what was not here, in
+    /// Redis what was nowhere.
+    pub async fn keep_explanations(
+        &self,
+        keys: &ExplanationKeys,
+        items: &[ItemIdx],
+        explanations: &[Value],
+        known: Known,
+    ) {
+        if known.new_here.is_empty() {
             return;
         }
-        self.keep_local(&computed).await;
+        let new = known.new_here.iter().map(|index| (items[*index], &*explanations[*index]));
+        let bundle = bundle::extended(known.bundle.as_deref(), new);
+        // Memory does not fail.
+        let _ = self.local.put_many(&[(keys.bundle(), bundle)], Duration::MAX).await;
         if let Some(remote) = &self.remote {
-            remote.put(computed);
+            let computed = known.new_here.iter().filter(|index| known.values[**index].is_none());
+            remote.put(
+                computed.map(|index| (keys.key(items[*index]), Arc::clone(&explanations[*index]))).collect(),
+            );
         }
     }
 
@@ -226,11 +249,6 @@ impl Cache {
             Some(remote) => remote.settle(patience).await,
             None => true,
         }
-    }
-
-    async fn keep_local(&self, entries: &[(Key, Value)]) {
-        // Memory does not fail.
-        let _ = self.local.put_many(entries, Duration::MAX).await;
     }
 
     fn note(&self, trace: &Trace, kind: Kind, tier: Tier, outcome: Outcome) {

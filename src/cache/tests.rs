@@ -260,7 +260,7 @@ async fn a_request_that_redis_failed_once_does_not_wait_for_it_again() {
     store.feel(Mood::Hung);
     let trace = Trace::default();
     let compute = async {
-        cache.explanations(&[Key::for_test(7)], &trace).await;
+        cache.explanations(&ExplanationKeys::for_test(7), &[ItemIdx(1)], &trace).await;
         Ok::<_, ()>(value("a"))
     };
     cache.answer(&Key::for_test(1), 1e6, &trace, compute).await.unwrap();
@@ -289,19 +289,29 @@ async fn foreign_values_are_counted_ignored_and_replaced() {
 async fn explanations_come_from_here_then_with_one_question_from_redis() {
     let store = Fake::new();
     let (one, other) = (before(&store), before(&store));
-    let keys: Vec<Key> = (0..6).map(Key::for_test).collect();
-    let entry = |index: usize| (keys[index].clone(), value(&index.to_string()));
-    one.keep_explanations((0..4).map(entry).collect()).await;
-    assert!(one.settle(PATIENCE).await);
-    other.keep_local(&[entry(0)]).await;
+    let keys = ExplanationKeys::for_test(1);
+    let items: Vec<ItemIdx> = (0..6).map(ItemIdx).collect();
+    let values: Vec<Value> = (0..6).map(|item| value(&item.to_string())).collect();
     let trace = Trace::default();
-    let found = other.explanations(&keys, &trace).await;
-    assert_eq!(found, [Some("0"), Some("1"), Some("2"), Some("3"), None, None].map(|text| text.map(value)));
-    assert_eq!(store.asked(), [5], "one question, for what is not here");
+    let known = one.explanations(&keys, &items[..4], &trace).await;
+    one.keep_explanations(&keys, &items[..4], &values[..4], known).await;
+    assert!(one.settle(PATIENCE).await);
+    assert_eq!((store.asked(), store.values.lock().unwrap().len()), (vec![4], 4), "each on its own");
+    let known = other.explanations(&keys, &items[..1], &trace).await;
+    other.keep_explanations(&keys, &items[..1], &values[..1], known).await;
+    let known = other.explanations(&keys, &items, &trace).await;
+    let found = [Some("0"), Some("1"), Some("2"), Some("3"), None, None].map(|text| text.map(value));
+    assert_eq!(known.values, found);
+    assert_eq!(store.asked(), [4, 1, 5], "one question, for what is not here");
     assert_eq!(trace.seen().explanations, Some((1, 3, 2)));
+    other.keep_explanations(&keys, &items, &values, known).await;
+    assert!(other.settle(PATIENCE).await);
+    assert_eq!(store.values.lock().unwrap().len(), 6);
+    assert_eq!(counted(&other, "cache_redis_written_total"), 2.0, "what was there is not written again");
     // They are here from now on.
-    other.explanations(&keys[..4], &trace).await;
-    assert_eq!((store.asked().len(), trace.seen().explanations), (1, Some((4, 0, 0))));
+    let known = other.explanations(&keys, &items, &trace).await;
+    assert_eq!(known.values, values.iter().cloned().map(Some).collect::<Vec<_>>());
+    assert_eq!((store.asked().len(), trace.seen().explanations), (3, Some((6, 0, 0))));
 }
 
 #[tokio::test]
@@ -322,7 +332,9 @@ async fn what_a_full_store_or_queue_does_not_take_is_dropped_and_counted() {
     store.feel(Mood::Hung);
     let large: Value = vec![0; 5 << 20].into();
     for number in 0..5 {
-        cache.keep_explanations(vec![(Key::for_test(number), Arc::clone(&large))]).await;
+        let keys = ExplanationKeys::for_test(number);
+        let known = cache.explanations(&keys, &[ItemIdx(0)], &Trace::default()).await;
+        cache.keep_explanations(&keys, &[ItemIdx(0)], std::slice::from_ref(&large), known).await;
     }
     assert_eq!(counted(&cache, "cache_redis_dropped_total"), 2.0);
 }

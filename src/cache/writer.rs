@@ -61,6 +61,9 @@ impl Writer {
 
     /// Queues `entries`, or drops them where there is no room.
     pub fn put(&self, entries: Vec<(Key, Value)>) {
+        if entries.is_empty() {
+            return;
+        }
         let n = entries.len() as u64;
         let bytes: usize = entries.iter().map(|(_, value)| OVERHEAD_BYTES + value.len()).sum();
         let room =

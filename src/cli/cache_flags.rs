@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cache::{Cache, RedisUrl, Settings};
+use crate::cache::{RedisUrl, Settings};
 use crate::config::{
     CACHE_MIB, CACHE_REDIS_MIN_US, CACHE_TIMEOUT_MS, CACHE_TTL_SECONDS, REDIS_VARIABLE, Secret,
 };
@@ -36,19 +36,18 @@ pub(crate) struct CacheFlags {
 }
 
 impl CacheFlags {
-    /// The cache that the flags ask for, with Redis where there is an address of one.
-    pub fn cache(&self, redis_url: Option<&Secret>) -> Result<Cache, Failure> {
+    /// What the flags ask for, with Redis where there is an address of one.
+    pub fn settings(&self, redis_url: Option<&Secret>) -> Result<Settings, Failure> {
         let wrong = |error| Failure::Usage(format!("{REDIS_VARIABLE}: {error}"));
         let redis_url = redis_url.map(|url| RedisUrl::parse(url.reveal())).transpose().map_err(wrong)?;
-        let settings = Settings {
+        Ok(Settings {
             local_bytes: self.cache_mib << 20,
             ttl: Duration::from_secs(self.cache_ttl_seconds),
             redis_prefix: self.cache_prefix.clone(),
             redis_url,
             redis_timeout: Duration::from_millis(self.cache_timeout_ms),
             redis_min_us: self.cache_redis_min_us as f64,
-        };
-        Ok(Cache::new(&settings)?)
+        })
     }
 }
 

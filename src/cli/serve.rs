@@ -8,6 +8,7 @@ use actix_web::web;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
+use crate::cache::Cache;
 use crate::config::{
     BATCH_REQUESTS, BATCH_RESULTS, BATCH_THREADS, BODY_BYTES, FILTER_CACHE_MIB, K, Secret, TIMEOUT_SECONDS,
     TOKEN_VARIABLE, WORKERS,
@@ -140,7 +141,7 @@ pub(crate) fn serve_snapshot(
     context: &Context,
     announce: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let cache = flags.cache.cache(context.redis_url.as_ref())?;
+    let cache = Cache::new(&flags.cache.settings(context.redis_url.as_ref())?)?;
     let snapshot = Snapshot::open(&which.indexes, &which.name, None)?;
     let snapshot = snapshot.with_filter_cache(flags.filter_cache_mib << 20);
     let manifest = snapshot.manifest();

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::cache::{ExplanationKeys, Key, Seen, Trace, Value};
 use crate::index::Hit;
 use crate::query::{Answer, Plan};
+use crate::track::ItemIdx;
 
 use super::pieces::Pieces;
 use super::problem::Problem;
@@ -54,43 +55,31 @@ async fn explained(state: &State, work: &Arc<Work>, trace: &Trace) -> Result<Com
         run(estimated_us, move || Ok(work.find()?)).await?
     };
     let keys = ExplanationKeys::of(work.served.identity(), &work.prepared);
-    let keys: Vec<Key> = hits.iter().map(|hit| keys.key(hit.item)).collect();
-    let known = state.cache().explanations(&keys, trace).await;
+    let items: Vec<ItemIdx> = hits.iter().map(|hit| hit.item).collect();
+    let known = state.cache().explanations(&keys, &items, trace).await;
     let job = {
-        let work = Arc::clone(work);
+        let (work, values) = (Arc::clone(work), known.values.clone());
         move || {
-            let (explanations, fresh) = complete(&work, &hits, keys, known)?;
-            Ok((show(&work, plan, &hits, &explanations)?, fresh))
+            let explanations = complete(&work, &hits, values)?;
+            Ok((show(&work, plan, &hits, &explanations)?, explanations))
         }
     };
-    let (computed, fresh) = run(work.estimated_us, job).await?;
-    state.cache().keep_explanations(fresh).await;
+    let (computed, explanations) = run(work.estimated_us, job).await?;
+    state.cache().keep_explanations(&keys, &items, &explanations, known).await;
     Ok(computed)
 }
 
-/// The explanations of `hits`, and those of them that were not known.
-fn complete(
-    work: &Work,
-    hits: &[Hit],
-    keys: Vec<Key>,
-    known: Vec<Option<Value>>,
-) -> Result<(Vec<Value>, Vec<(Key, Value)>), Problem> {
+/// The explanations of `hits`, those that are not `known` computed.
+fn complete(work: &Work, hits: &[Hit], known: Vec<Option<Value>>) -> Result<Vec<Value>, Problem> {
     let explain = work.prepared.explainer(&work.served.snapshot);
-    let mut explanations = Vec::with_capacity(hits.len());
-    let mut fresh = Vec::new();
-    for ((hit, key), known) in hits.iter().zip(keys).zip(known) {
-        let explanation = match known {
-            Some(explanation) => explanation,
-            None => {
-                let json = serde_json::to_vec(&explain(hit.item));
-                let json: Value = json.map_err(|error| Problem::internal(&error))?.into();
-                fresh.push((key, Arc::clone(&json)));
-                json
-            }
-        };
-        explanations.push(explanation);
-    }
-    Ok((explanations, fresh))
+    let complete = |(hit, known): (&Hit, Option<Value>)| match known {
+        Some(explanation) => Ok(explanation),
+        None => {
+            let json = serde_json::to_vec(&explain(hit.item));
+            Ok(json.map_err(|error| Problem::internal(&error))?.into())
+        }
+    };
+    hits.iter().zip(known).map(complete).collect()
 }
 
 fn show(work: &Work, plan: Plan, hits: &[Hit], explanations: &[Value]) -> Result<Computed, Problem> {

@@ -1,12 +1,15 @@
 //! The JSON of an answer as it is cached: in two pieces, around the one thing that is not the same every time, how long
-//! the request took.
+//! the request took. Before it stands the length of the first piece; between them is a 0.
 
 use std::time::Duration;
+
+use serde::Serialize;
 
 use crate::cache::Value;
 use crate::query::{Answer, ResultView};
 
 use super::problem::Problem;
+use super::stream::EMPTY;
 
 /// What goes before the first piece: its length.
 const LENGTH: usize = size_of::<u32>();
@@ -23,20 +26,28 @@ impl Pieces {
     /// Takes `answer` apart; `explanations` are JSON, one for each of its results, which have none, or none at all.
     pub fn of(answer: &mut Answer, explanations: &[Value]) -> Result<Self, Problem> {
         answer.took_us = 0;
-        let json = if explanations.is_empty() { encode(answer)? } else { explained(answer, explanations)? };
-        let seam = json.windows(SEAM.len()).position(|bytes| bytes == SEAM).map(|start| start + SEAM.len());
-        let seam = seam.filter(|seam| json[*seam..].starts_with(PLACEHOLDER));
+        let mut bytes = vec![0; LENGTH];
+        if explanations.is_empty() {
+            write(&mut bytes, answer)?;
+        } else {
+            let results = std::mem::take(&mut answer.results);
+            write(&mut bytes, answer)?;
+            explain(&mut bytes, &results, explanations)?;
+        }
+        let seam = bytes.windows(SEAM.len()).position(|bytes| bytes == SEAM).map(|start| start + SEAM.len());
+        let seam = seam.filter(|seam| bytes[*seam..].starts_with(PLACEHOLDER));
         let seam = seam.ok_or_else(|| Problem::internal(&"an answer without `took_us`"))?;
-        let length = u32::try_from(seam).map_err(|error| Problem::internal(&error))?;
-        let rest = &json[seam + PLACEHOLDER.len()..];
-        Ok(Self([&length.to_le_bytes(), &json[..seam], rest].concat().into()))
+        let length = u32::try_from(seam - LENGTH).map_err(|error| Problem::internal(&error))?;
+        bytes[..LENGTH].copy_from_slice(&length.to_le_bytes());
+        Ok(Self(bytes.into()))
     }
 
     /// The pieces in a value of the cache, or `None` where it holds something else.
     pub fn read(value: Value) -> Option<Self> {
         let (length, rest) = value.split_first_chunk::<LENGTH>()?;
         let head = rest.get(..u32::from_le_bytes(*length) as usize)?;
-        head.ends_with(SEAM).then_some(Self(value))
+        let tail = &rest[head.len()..];
+        (head.ends_with(SEAM) && tail.starts_with(PLACEHOLDER)).then_some(Self(value))
     }
 
     /// What the cache keeps.
@@ -46,33 +57,36 @@ impl Pieces {
 
     /// The JSON of an answer that took so long.
     pub fn joined(&self, took: Duration) -> Vec<u8> {
-        // Both constructors checked the length.
+        // Both constructors checked the length and what stands there.
         let (length, rest) = self.0.split_first_chunk::<LENGTH>().unwrap_or((&[0; LENGTH], &[]));
         let (head, tail) = rest.split_at(u32::from_le_bytes(*length) as usize);
-        [head, took.as_micros().to_string().as_bytes(), tail].concat()
+        [head, took.as_micros().to_string().as_bytes(), &tail[PLACEHOLDER.len()..]].concat()
     }
 }
 
-/// An explanation is the last field of a result, results are the last field of an answer.
-fn explained(answer: &mut Answer, explanations: &[Value]) -> Result<Vec<u8>, Problem> {
-    let results: Vec<ResultView> = std::mem::take(&mut answer.results);
+/// Puts results with their explanations into an answer that has none. An explanation is the last field of a result,
+/// results are the last field of an answer.
+fn explain(json: &mut Vec<u8>, results: &[ResultView], explanations: &[Value]) -> Result<(), Problem> {
     debug_assert_eq!(results.len(), explanations.len(), "one explanation for each result");
-    let mut json = encode(answer)?;
     debug_assert!(json.ends_with(b"\"results\":[]}"));
-    json.truncate(json.len() - super::stream::EMPTY.len());
+    json.truncate(json.len() - EMPTY.len());
     for (place, (result, explanation)) in results.iter().zip(explanations).enumerate() {
+        debug_assert!(result.explanation.is_none());
         if place > 0 {
             json.push(b',');
         }
-        serde_json::to_writer(&mut json, result).map_err(|error| Problem::internal(&error))?;
-        debug_assert!(result.explanation.is_none());
+        write(json, result)?;
         json.pop();
         json.extend_from_slice(b",\"explanation\":");
         json.extend_from_slice(explanation);
         json.push(b'}');
     }
-    json.extend_from_slice(super::stream::EMPTY);
-    Ok(json)
+    json.extend_from_slice(EMPTY);
+    Ok(())
+}
+
+fn write(json: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Problem> {
+    serde_json::to_writer(json, value).map_err(|error| Problem::internal(&error))
 }
 
 /// The JSON of an answer.
