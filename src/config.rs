@@ -25,6 +25,8 @@ pub const CONFIG_VARIABLE: &str = "NEARFIELD_CONFIG";
 /// Holds the token for administration; it does not protect queries.
 pub const TOKEN_VARIABLE: &str = "SECRET_TOKEN";
 
+/// Says where Redis is.
+pub const REDIS_VARIABLE: &str = "REDIS_URL";
 const STORE_VARIABLE: &str = "NEARFIELD_STORE";
 /// Names a MongoDB server: the catalogue, unless `NEARFIELD_STORE` names one.
 pub const MONGO_URL_VARIABLE: &str = "MONGO_URL";
@@ -47,6 +49,14 @@ pub const BATCH_THREADS: RangeInclusive<u64> = 0..=1_024;
 pub const FILTER_CACHE_MIB: RangeInclusive<u64> = 0..=65_536;
 /// What `poll_seconds` may be.
 pub const POLL_SECONDS: RangeInclusive<u64> = 1..=3_600;
+/// What `cache_mib` may be.
+pub const CACHE_MIB: RangeInclusive<u64> = 0..=65_536;
+/// What `cache_ttl_seconds` may be.
+pub const CACHE_TTL_SECONDS: RangeInclusive<u64> = 1..=31_536_000;
+/// What `cache_timeout_ms` may be.
+pub const CACHE_TIMEOUT_MS: RangeInclusive<u64> = 1..=10_000;
+/// What `cache_redis_min_us` may be.
+pub const CACHE_REDIS_MIN_US: RangeInclusive<u64> = 0..=60_000_000;
 /// What `workers` may be.
 pub const WORKERS: RangeInclusive<u64> = 0..=1_024;
 /// What a timeout may be.
@@ -161,6 +171,18 @@ pub struct ConfigFile {
     pub poll_seconds: Option<u64>,
     /// The recall a generation must reach to go live.
     pub min_recall: Option<f64>,
+    /// Where Redis is, with its password.
+    pub redis_url: Option<Secret>,
+    /// Memory for answers and explanations.
+    pub cache_mib: Option<u64>,
+    /// How long they are kept.
+    pub cache_ttl_seconds: Option<u64>,
+    /// What all keys in Redis begin with.
+    pub cache_prefix: Option<String>,
+    /// The longest a request waits for Redis.
+    pub cache_timeout_ms: Option<u64>,
+    /// Answers that take less are not kept in Redis.
+    pub cache_redis_min_us: Option<u64>,
     /// Threads that serve requests; 0 for as many as there are cores.
     pub workers: Option<u64>,
     /// How long a client may take to send a request.
@@ -210,6 +232,10 @@ impl ConfigFile {
             ("batch_threads", file.batch_threads, BATCH_THREADS),
             ("filter_cache_mib", file.filter_cache_mib, FILTER_CACHE_MIB),
             ("poll_seconds", file.poll_seconds, POLL_SECONDS),
+            ("cache_mib", file.cache_mib, CACHE_MIB),
+            ("cache_ttl_seconds", file.cache_ttl_seconds, CACHE_TTL_SECONDS),
+            ("cache_timeout_ms", file.cache_timeout_ms, CACHE_TIMEOUT_MS),
+            ("cache_redis_min_us", file.cache_redis_min_us, CACHE_REDIS_MIN_US),
             ("workers", file.workers, WORKERS),
             ("request_timeout_seconds", file.request_timeout_seconds, TIMEOUT_SECONDS),
             ("keep_alive_seconds", file.keep_alive_seconds, TIMEOUT_SECONDS),
@@ -249,6 +275,12 @@ impl ConfigFile {
         token.or_else(|| Secret::new(self.secret_token.as_ref()?.reveal()))
     }
 
+    /// Where Redis is: by the environment, else by the file.
+    pub fn redis_url(&self) -> Option<Secret> {
+        let url = std::env::var(REDIS_VARIABLE).ok().and_then(Secret::new);
+        url.or_else(|| Secret::new(self.redis_url.as_ref()?.reveal()))
+    }
+
     /// What is set, under the name of its environment variable.
     fn by_variable(&self) -> Vec<(&'static str, String)> {
         let text = |value: &Option<String>| value.clone();
@@ -273,6 +305,11 @@ impl ConfigFile {
             ("NEARFIELD_FILTER_CACHE_MIB", number(self.filter_cache_mib)),
             ("NEARFIELD_POLL_SECONDS", number(self.poll_seconds)),
             ("NEARFIELD_MIN_RECALL", self.min_recall.map(|value| value.to_string())),
+            ("NEARFIELD_CACHE_MIB", number(self.cache_mib)),
+            ("NEARFIELD_CACHE_TTL_SECONDS", number(self.cache_ttl_seconds)),
+            ("NEARFIELD_CACHE_PREFIX", text(&self.cache_prefix)),
+            ("NEARFIELD_CACHE_TIMEOUT_MS", number(self.cache_timeout_ms)),
+            ("NEARFIELD_CACHE_REDIS_MIN_US", number(self.cache_redis_min_us)),
             ("NEARFIELD_WORKERS", number(self.workers)),
             ("NEARFIELD_REQUEST_TIMEOUT_SECONDS", number(self.request_timeout_seconds)),
             ("NEARFIELD_KEEP_ALIVE_SECONDS", number(self.keep_alive_seconds)),
@@ -382,7 +419,8 @@ mod tests {
         let everything = "store = ''\nlmdb_map_gib = 5\nmongo_database = ''\nmongo_collection = ''\nmongo_map = ''\n\
             mongo_patience_seconds = 5\nindexes = ''\nname = ''\nlog = ''\nbind = ''\ninsecure = true\nmax_body_bytes = 5000\n\
             max_k = 5\nmax_batch_requests = 5\nmax_batch_results = 5\nbatch_threads = 5\nfilter_cache_mib = 5\n\
-            poll_seconds = 5\nmin_recall = 0.5\nworkers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
+            poll_seconds = 5\nmin_recall = 0.5\ncache_mib = 5\ncache_ttl_seconds = 5\ncache_prefix = 'x'\ncache_timeout_ms = 5\n\
+            cache_redis_min_us = 5\nworkers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
         let variables = parse(everything).unwrap().by_variable();
         assert_eq!(variables.len(), everything.lines().count());
         let (manual, example) = (include_str!("../docs/configuration.md"), include_str!("../.env.example"));
@@ -390,6 +428,7 @@ mod tests {
             CONFIG_VARIABLE,
             TOKEN_VARIABLE,
             MONGO_URL_VARIABLE,
+            REDIS_VARIABLE,
         ]) {
             assert!(manual.contains(&format!("`{variable}`")), "{variable} is not in docs/configuration.md");
             assert!(example.contains(&format!("\n#{variable}=")), "{variable} is not in .env.example");

@@ -38,6 +38,7 @@ pub mod eval;
 pub mod build;
 
 // From published snapshots to answers over HTTP.
+pub mod cache;
 pub mod live;
 
 pub mod config;

@@ -53,6 +53,7 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     if !args.no_serve {
         // Found out now rather than after the build.
         drop(serve::listen(&args.server, context)?);
+        args.server.cache.settings(context.redis_url.as_ref())?;
     }
     let snapshot = SnapshotFlags { indexes: args.snapshot.indexes, name: args.snapshot.name };
     let first = fill(args.tracks as usize, options.seed, context)?;

@@ -3,6 +3,7 @@
 
 mod backup;
 mod build;
+mod cache_flags;
 mod demo;
 mod eval;
 mod export;
@@ -96,6 +97,8 @@ pub(crate) struct Context {
     pub cancel: CancelToken,
     /// Protects administration, where one is set.
     pub secret_token: Option<Secret>,
+    /// Where Redis is, where there is one.
+    pub redis_url: Option<Secret>,
 }
 
 /// How a subcommand ends when it does not succeed.
@@ -157,6 +160,7 @@ fn run(cli: Cli, file: &ConfigFile) -> Result<(), Failure> {
         progress: Progress::stderr(),
         cancel: CancelToken::new(),
         secret_token: file.secret_token(),
+        redis_url: file.redis_url(),
     };
     let on_signal = context.cancel.clone();
     if let Err(error) = ctrlc::set_handler(move || on_signal.cancel()) {

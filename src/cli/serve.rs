@@ -9,6 +9,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use crate::artifact::SnapshotDir;
+use crate::cache::Cache;
 use crate::config::{
     BATCH_REQUESTS, BATCH_RESULTS, BATCH_THREADS, BODY_BYTES, FILTER_CACHE_MIB, K, POLL_SECONDS, Secret,
     TIMEOUT_SECONDS, TOKEN_VARIABLE, WORKERS,
@@ -18,6 +19,7 @@ use crate::http::{self, AdminAccess, Settings, State};
 use crate::live::{Follower, Live, LiveSettings};
 
 use super::build::RecallFlag;
+use super::cache_flags::CacheFlags;
 use super::{Context, Failure, SnapshotFlags, print_line};
 
 #[derive(Debug, Args)]
@@ -83,6 +85,8 @@ pub(crate) struct ServerFlags {
     #[arg(long, value_name = "SECONDS", env = "NEARFIELD_SHUTDOWN_TIMEOUT_SECONDS", default_value = "30",
         value_parser = clap::value_parser!(u64).range(TIMEOUT_SECONDS))]
     pub shutdown_timeout_seconds: u64,
+    #[command(flatten)]
+    pub cache: CacheFlags,
 }
 
 impl ServerFlags {
@@ -149,6 +153,7 @@ pub(crate) fn serve_snapshot(
     context: &Context,
     announce: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let cache = Cache::new(&flags.cache.settings(context.redis_url.as_ref())?)?;
     let directory = SnapshotDir::new(&which.indexes, &which.name)?;
     let settings = LiveSettings { filter_cache_bytes: flags.filter_cache_mib << 20, min_recall };
     let live = Arc::new(Live::open(directory, settings)?);
@@ -160,7 +165,8 @@ pub(crate) fn serve_snapshot(
         None => AdminAccess::Closed,
     };
     let url = format!("http://{address}");
-    let state = web::Data::new(State::new(Arc::clone(&live), &which.indexes, flags.settings(admin))?);
+    let state = State::new(Arc::clone(&live), &which.indexes, flags.settings(admin))?.with_cache(cache);
+    let state = web::Data::new(state);
     verify_in_background(&state);
     print_line(format_args!("listening on {url}"))?;
     announce(&url)?;

@@ -182,7 +182,12 @@ impl Metrics {
         metrics
     }
 
-    /// Counts an answered search.
+    /// Adds what others count.
+    pub fn add(&mut self, register: impl FnOnce(&mut Registry)) {
+        register(&mut self.registry);
+    }
+
+    /// Counts a search that was run.
     pub fn searched(&self, engine: &'static str, auto: bool, took: Duration) {
         let choice = if auto { "auto" } else { "fixed" };
         self.searches.get_or_create(&SearchLabels { engine, choice }).inc();
@@ -238,6 +243,7 @@ pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Proble
     metrics.exchanged(state.live().counts());
     metrics.uptime.set(state.uptime().as_secs_f64());
     metrics.worker.update(worker::status(&state).await?.as_ref());
+    state.cache().refresh_metrics().await;
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|error| Problem::internal(&error))?;
     Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(text))

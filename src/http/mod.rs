@@ -8,6 +8,9 @@
 //! metrics.rs       /metrics, and the middleware that counts requests
 //! health.rs        /healthz, /readyz
 //! similar.rs       POST /api/v1/similar, GET /api/v1/similar/{id}
+//! cached.rs        the same through the cache
+//! pieces.rs        an answer's JSON as it is cached
+//! cache_status.rs  what the cache did, as a header
 //! similar_form.rs  parameters of the latter -> a query
 //! batch.rs         POST /api/v1/similar/batch
 //! batch_body.rs    its body -> queries
@@ -31,10 +34,13 @@ mod auth;
 mod batch;
 mod batch_body;
 mod batch_parts;
+mod cache_status;
+mod cached;
 mod health;
 mod indexes;
 mod json;
 mod metrics;
+mod pieces;
 mod problem;
 mod query_string;
 mod root;

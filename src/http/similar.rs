@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
+use crate::index::Hit;
 use crate::query::{Answer, Plan, Prepared, QueryError, SimilarRequest};
 use crate::snapshot::Snapshot;
 
 use super::json::Json;
+use super::pieces::encode;
 use super::problem::Problem;
 use super::similar_form::{parameter_of, request};
 use super::state::{Served, State};
 use super::stream::{AnswerParts, MAX_WHOLE, PartStream};
+use super::{cache_status, cached};
 
 /// Searches that take longer than this, in microseconds, leave the thread of the request. Below it, handing over
 /// costs more than it saves.
@@ -46,28 +49,67 @@ async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<Http
     if request.k > max_k {
         return Err(QueryError::k(request.k, max_k).into());
     }
-    let auto = request.engine == "auto";
     let served = state.served();
-    let reply = if prepares_quickly(&served.snapshot, &request) {
-        let prepared = Prepared::new(&served.snapshot, &request)?;
-        let plan = prepared.plan(&served.snapshot, prepared.k);
-        if prepared.estimated_us(&served.snapshot, &plan) <= INLINE_US {
-            reply(served, prepared, plan, started)
-        } else {
-            aside(move || reply(served, prepared, plan, started)).await
-        }
+    let work = if prepares_quickly(&served.snapshot, &request) {
+        Work::new(served, &request)?
     } else {
-        aside(move || {
-            let prepared = Prepared::new(&served.snapshot, &request)?;
-            let plan = prepared.plan(&served.snapshot, prepared.k);
-            reply(served, prepared, plan, started)
-        })
-        .await
+        aside(move || Work::new(served, &request)).await?
     };
-    let Reply { engine, body } = reply?;
-    state.metrics().searched(engine, auto, started.elapsed());
     let mut response = HttpResponse::Ok();
     response.content_type("application/json");
+    if state.cache().is_off() {
+        return uncached(&state, work, response, started).await;
+    }
+    if work.prepared.k > MAX_WHOLE {
+        response.insert_header((cache_status::NAME, cache_status::TOO_LARGE));
+        return uncached(&state, work, response, started).await;
+    }
+    let (pieces, seen) = cached::answer(&state, work, started).await?;
+    response.insert_header((cache_status::NAME, cache_status::value(&seen)));
+    Ok(response.body(pieces.joined(started.elapsed())))
+}
+
+/// A request that is ready to be searched for.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub served: Arc<Served>,
+    pub prepared: Prepared,
+    pub plan: Plan,
+    /// About how many microseconds the answer takes.
+    pub estimated_us: f64,
+}
+
+impl Work {
+    fn new(served: Arc<Served>, request: &SimilarRequest) -> Result<Self, Problem> {
+        let prepared = Prepared::new(&served.snapshot, request)?;
+        let plan = prepared.plan(&served.snapshot, prepared.k);
+        let estimated_us = prepared.estimated_us(&served.snapshot, &plan);
+        Ok(Self { served, prepared, plan, estimated_us })
+    }
+
+    /// The hits, with the plan that found them.
+    pub fn find(&self) -> Result<(Plan, Vec<Hit>), QueryError> {
+        self.prepared.find_by(&self.served.snapshot, self.plan.clone())
+    }
+}
+
+/// Runs `job` where it belongs: here if it takes about `estimated_us` and that is short, else on the blocking pool.
+pub(super) async fn run<T: Send + 'static>(
+    estimated_us: f64,
+    job: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    if estimated_us <= INLINE_US { job() } else { aside(job).await }
+}
+
+async fn uncached(
+    state: &State,
+    work: Work,
+    mut response: HttpResponseBuilder,
+    started: Instant,
+) -> Result<HttpResponse, Problem> {
+    let auto = work.prepared.is_auto();
+    let (engine, body) = run(work.estimated_us, move || reply(work, started)).await?;
+    state.metrics().searched(engine, auto, started.elapsed());
     Ok(match body {
         Body::Whole(json) => response.body(json),
         Body::Streamed(parts) => response.body(PartStream::new(*parts)),
@@ -75,19 +117,15 @@ async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<Http
 }
 
 /// An answer on its way out.
-struct Reply {
-    engine: &'static str,
-    body: Body,
-}
-
 enum Body {
     Whole(Vec<u8>),
     Streamed(Box<AnswerParts>),
 }
 
-fn reply(served: Arc<Served>, prepared: Prepared, plan: Plan, started: Instant) -> Result<Reply, Problem> {
+fn reply(work: Work, started: Instant) -> Result<(&'static str, Body), Problem> {
+    let (plan, hits) = work.find()?;
+    let Work { served, prepared, .. } = work;
     let snapshot = &served.snapshot;
-    let (plan, hits) = prepared.find_by(snapshot, plan)?;
     let engine = plan.engine.name();
     let body = if hits.len() <= MAX_WHOLE {
         let results = prepared.show(snapshot, &hits, 0)?;
@@ -96,15 +134,13 @@ fn reply(served: Arc<Served>, prepared: Prepared, plan: Plan, started: Instant) 
         let head = encode(&Answer::new(snapshot, &prepared, plan, Vec::new(), started.elapsed()))?;
         Body::Streamed(Box::new(AnswerParts::new(served, prepared, hits, head)))
     };
-    Ok(Reply { engine, body })
-}
-
-fn encode(answer: &Answer) -> Result<Vec<u8>, Problem> {
-    serde_json::to_vec(answer).map_err(|error| Problem::internal(&error))
+    Ok((engine, body))
 }
 
 /// Runs `work` on the blocking pool.
-async fn aside(work: impl FnOnce() -> Result<Reply, Problem> + Send + 'static) -> Result<Reply, Problem> {
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     web::block(work).await.map_err(|error| Problem::internal(&error))?
 }
 

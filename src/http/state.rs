@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rayon::ThreadPoolBuildError;
 
+use crate::cache::Cache;
 use crate::live::Live;
 use crate::query::MAX_K;
 
@@ -69,6 +70,7 @@ pub struct State {
     batches: Batches,
     /// Held by the one reload that occupies a thread; others wait without one.
     reloads: Arc<tokio::sync::Mutex<()>>,
+    cache: Cache,
     started: Instant,
 }
 
@@ -82,8 +84,16 @@ impl State {
             batches: Batches::new(settings.batch_threads)?,
             settings,
             metrics: Metrics::new(),
+            cache: Cache::off(),
             started: Instant::now(),
         })
+    }
+
+    /// The same with a cache, before which there is none.
+    pub fn with_cache(mut self, cache: Cache) -> Self {
+        self.metrics.add(|registry| cache.register(registry));
+        self.cache = cache;
+        self
     }
 
     /// The generation being served. A handler calls this once, so that its answer belongs to one generation.
@@ -117,6 +127,10 @@ impl State {
 
     pub(super) fn batches(&self) -> &Batches {
         &self.batches
+    }
+
+    pub(super) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

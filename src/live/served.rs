@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::cache::Identity;
 use crate::index::ForestState;
 use crate::snapshot::Snapshot;
 
@@ -10,8 +11,14 @@ use crate::snapshot::Snapshot;
 pub struct Served {
     /// The generation.
     pub snapshot: Snapshot,
+    /// Under which its answers are cached.
+    identity: Identity,
     /// Shared by all who look at this generation, with whatever removals.
     verified: Arc<OnceLock<Result<(), String>>>,
+}
+
+fn identity(snapshot: &Snapshot) -> Identity {
+    Identity::of(snapshot.manifest(), snapshot.edition())
 }
 
 /// What keeps a server from being ready.
@@ -25,22 +32,27 @@ pub(crate) struct Unready {
 
 impl Served {
     pub(super) fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, verified: Arc::default() }
+        Self { identity: identity(&snapshot), snapshot, verified: Arc::default() }
     }
 
     /// One whose files were all read and found whole.
     pub(super) fn verified(snapshot: Snapshot) -> Self {
-        Self { snapshot, verified: Arc::new(OnceLock::from(Ok(()))) }
+        Self { identity: identity(&snapshot), snapshot, verified: Arc::new(OnceLock::from(Ok(()))) }
     }
 
     /// The same generation with other removals.
     pub(super) fn with_snapshot(&self, snapshot: Snapshot) -> Self {
-        Self { snapshot, verified: Arc::clone(&self.verified) }
+        Self { identity: identity(&snapshot), snapshot, verified: Arc::clone(&self.verified) }
     }
 
     /// The generation's name.
     pub fn generation(&self) -> &str {
         &self.snapshot.manifest().generation
+    }
+
+    /// Under which its answers are cached.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// What was found damaged so far.

@@ -113,7 +113,23 @@ impl Prepared {
         hits: &[Hit],
         n_before: usize,
     ) -> Result<Vec<ResultView>, QueryError> {
-        let explainer = self.explain.then(|| Explainer::new(snapshot, self));
+        let mut results = self.show_plain(snapshot, hits, n_before)?;
+        if self.explain {
+            let explain = self.explainer(snapshot);
+            for (result, hit) in results.iter_mut().zip(hits) {
+                result.explanation = Some(explain(hit.item));
+            }
+        }
+        Ok(results)
+    }
+
+    /// The same without explanations, asked for or not.
+    pub fn show_plain(
+        &self,
+        snapshot: &Snapshot,
+        hits: &[Hit],
+        n_before: usize,
+    ) -> Result<Vec<ResultView>, QueryError> {
         let mut results = Vec::with_capacity(hits.len());
         for (place, hit) in hits.iter().enumerate() {
             results.push(ResultView {
@@ -121,10 +137,16 @@ impl Prepared {
                 id: snapshot.items().id(hit.item).into_owned(),
                 similarity: hit.score,
                 track: TrackView::of(snapshot, hit.item)?,
-                explanation: explainer.as_ref().map(|explainer| explainer.explain(hit.item)),
+                explanation: None,
             });
         }
         Ok(results)
+    }
+
+    /// Explains why an item is similar, asked for or not.
+    pub fn explainer<'a>(&'a self, snapshot: &'a Snapshot) -> impl Fn(ItemIdx) -> Explanation + 'a {
+        let explainer = Explainer::new(snapshot, self);
+        move |item| explainer.explain(item)
     }
 }
 

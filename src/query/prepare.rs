@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::distance::Query;
 use crate::feature::Schema;
-use crate::filter_cache::CompiledFilter;
+use crate::filter_cache::{CompiledFilter, FilterKey};
 use crate::index::Allowed;
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
@@ -35,6 +35,8 @@ pub struct Prepared {
     pub excluded: Vec<ItemIdx>,
     /// The items that may be returned; all where there is no filter.
     pub allowed: Option<Arc<Allowed>>,
+    /// The same for all filters that let the same pass; `None` where there is no filter.
+    pub filter: Option<FilterKey>,
     /// How many tracks.
     pub k: usize,
     /// Which engine.
@@ -84,10 +86,12 @@ impl Prepared {
         let vector = QueryVector::of(snapshot, request)?;
         let mut warnings = missing_warnings(snapshot, &weighting, &vector)?;
         let mut allowed = snapshot.remaining().map(Arc::clone);
+        let mut filter_key = None;
         if let Some(checked) = CheckedFilter::new(snapshot, &request.filters)? {
             let compiled = filter.get_or_init(|| checked.compile(snapshot));
             warnings.extend(checked.warnings(compiled));
             allowed = Some(Arc::clone(&compiled.allowed));
+            filter_key = Some(checked.key());
         }
         let query = compile(schema, &vector.vector, &weighting)?;
         let mut excluded = vector.seeds;
@@ -102,6 +106,7 @@ impl Prepared {
             missing: vector.missing,
             excluded,
             allowed,
+            filter: filter_key,
             k: request.k,
             engine,
             recall: request.recall,

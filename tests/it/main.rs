@@ -5,6 +5,7 @@
 
 mod backup;
 mod batch;
+mod cache;
 mod cli;
 mod filters;
 mod fixture;

@@ -25,7 +25,7 @@ pub fn nearfield(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nearfield"));
     command.current_dir(directory);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("NEARFIELD_") || name == "SECRET_TOKEN" {
+        if name.to_string_lossy().starts_with("NEARFIELD_") || name == "SECRET_TOKEN" || name == "REDIS_URL" {
             command.env_remove(name);
         }
     }
@@ -71,9 +71,9 @@ impl Answer {
     }
 }
 
-/// A running server, killed at the end of the test if it still runs.
+/// A running server, killed at the end of the test if it is a process and still runs.
 pub struct Server {
-    child: Child,
+    child: Option<Child>,
     pub url: String,
     agent: Agent,
 }
@@ -98,9 +98,20 @@ impl Server {
         let line = lines.map(Result::unwrap).find(|line| line.starts_with("listening on "));
         let line = line.unwrap_or_else(|| panic!("the server ended: {:?}", child.wait()));
         let url = line.strip_prefix("listening on ").unwrap();
+        let mut server = Self::at(url);
+        server.child = Some(child);
+        server
+    }
+
+    /// A server at `url` that somebody else ends.
+    pub fn at(url: &str) -> Self {
         let agent =
             Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        Self { child, url: url.to_owned(), agent: agent.new_agent() }
+        Self { child: None, url: url.to_owned(), agent: agent.new_agent() }
+    }
+
+    fn child(&mut self) -> &mut Child {
+        self.child.as_mut().expect("a process of this test")
     }
 
     /// `127.0.0.1:PORT`
@@ -149,7 +160,10 @@ impl Server {
 
     /// Asks the process to stop, as a service manager does.
     pub fn terminate(&self) {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let killed = Command::new("kill")
+            .args(["-TERM", &self.child.as_ref().unwrap().id().to_string()])
+            .status()
+            .unwrap();
         assert!(killed.success());
     }
 
@@ -157,7 +171,7 @@ impl Server {
     pub fn wait(mut self) -> ExitStatus {
         let started = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child().try_wait().unwrap() {
                 return status;
             }
             assert!(started.elapsed() < PATIENCE, "the server does not stop");
@@ -181,8 +195,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

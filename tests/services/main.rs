@@ -5,13 +5,22 @@
 // Tests may unwrap: a panic is how they fail.
 #![allow(clippy::unwrap_used)]
 
+mod cache;
 mod mongo;
 mod mongo_replica;
 mod mongo_server;
 mod mongo_shapes;
+mod redis_server;
 mod removal;
+mod servers;
+
+// Of these not all is needed here.
+#[allow(dead_code)]
+#[path = "../it/fixture.rs"]
+mod fixture;
+#[allow(dead_code)]
+#[path = "../it/server.rs"]
 mod server;
-// Not all of it is needed here.
 #[allow(dead_code)]
 #[path = "../it/support.rs"]
 mod support;

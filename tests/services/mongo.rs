@@ -13,7 +13,7 @@ use nearfield::store::{
 };
 use nearfield::track::{Track, TrackId};
 
-use crate::server::address;
+use crate::servers::address;
 use crate::support::Workplace;
 
 /// A collection of a test's own, gone at its end.

@@ -9,7 +9,7 @@ use nearfield::store::{CatalogueStore, Refresh, RefreshStore, Refreshed, TrackRe
 use nearfield::track::Track;
 
 use crate::mongo::{TestCollection, all};
-use crate::server::{address, wait_for};
+use crate::servers::{address, wait_for};
 
 #[test]
 #[ignore = "needs a replica set"]

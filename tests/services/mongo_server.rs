@@ -9,7 +9,7 @@ use nearfield::store::{CatalogueStore, MongoOptions, MongoStore, TrackReader};
 use nearfield::track::Track;
 
 use crate::mongo::all;
-use crate::server::{Mongod, wait_for};
+use crate::servers::{Mongod, wait_for};
 use crate::support::Workplace;
 
 const N_TRACKS: usize = 30_000;

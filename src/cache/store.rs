@@ -1,0 +1,59 @@
+//! What keeps bytes under keys for a while.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::key::Key;
+
+/// A kept value.
+pub type Value = Arc<[u8]>;
+
+/// What a store is still doing.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Keeps bytes under keys. What was put may be gone at any time.
+pub trait ByteStore: Debug + Send + Sync {
+    /// The values of `keys`, in their order; `None` where there is none.
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Vec<Option<Value>>>;
+
+    /// Puts all `entries`, for at most `ttl` each; what was under their keys is replaced.
+    fn put_many<'a>(&'a self, entries: &'a [(Key, Value)], ttl: Duration) -> Pending<'a, ()>;
+}
+
+/// Why a store did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StoreError {
+    /// No reply in time.
+    #[error("no reply within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// No connection, or one that broke.
+    #[error("no connection: {0}")]
+    Connection(String),
+    /// The server is full and may not evict.
+    #[error(
+        "the server is full ({0}); give it an eviction policy (maxmemory-policy allkeys-lru) or more memory"
+    )]
+    Full(String),
+    /// The server refuses: authentication, permissions, a replica, still loading.
+    #[error("the server refuses: {0}")]
+    Refused(String),
+    /// A reply that makes no sense.
+    #[error("unexpected reply: {0}")]
+    Reply(String),
+}
+
+impl StoreError {
+    /// A word for counters.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "timeout",
+            Self::Connection(_) => "connection",
+            Self::Full(_) => "full",
+            Self::Refused(_) => "refused",
+            Self::Reply(_) => "reply",
+        }
+    }
+}
