@@ -111,9 +111,7 @@ pub enum StoreError {
         source: CodecError,
     },
     /// A URI that the driver does not take.
-    #[error(
-        "the MongoDB address is not usable: {what}; expected mongodb://[USER:PASSWORD@]HOST[:PORT]/[DATABASE][?collection=NAME]"
-    )]
+    #[error("the MongoDB address is not usable: {what}; expected mongodb://[USER:PASSWORD@]HOST[:PORT]/[DATABASE][?collection=NAME]")]
     MongoUri {
         /// What the driver says.
         what: String,
@@ -125,9 +123,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The server stayed away.
-    #[error(
-        "{name}: {action} failed for {seconds} s; check that the server runs and can be reached, then run again"
-    )]
+    #[error("{name}: {action} failed for {seconds} s; check that the server runs and can be reached, then run again")]
     MongoLost {
         /// The collection.
         name: String,
@@ -157,9 +153,7 @@ pub enum StoreError {
         what: String,
     },
     /// No field holds ids.
-    #[error(
-        "{name}: no field holds a track id in every document; expected one of {expected}, or name it: NEARFIELD_MONGO_MAP=FIELD=id"
-    )]
+    #[error("{name}: no field holds a track id in every document; expected one of {expected}, or name it: NEARFIELD_MONGO_MAP=FIELD=id")]
     NoKey {
         /// The collection.
         name: String,
@@ -175,9 +169,7 @@ pub enum StoreError {
         source: DocumentError,
     },
     /// Documents that were not read.
-    #[error(
-        "{name}: {got} of {expected} documents were read; find those without a text in {key:?} by {{ {key:?}: {{ $not: {{ $type: \"string\" }} }} }}, and correct or remove them"
-    )]
+    #[error("{name}: {got} of {expected} documents were read; find those without a text in {key:?} by {{ {key:?}: {{ $not: {{ $type: \"string\" }} }} }}, and correct or remove them")]
     Incomplete {
         /// The collection.
         name: String,

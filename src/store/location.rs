@@ -65,10 +65,7 @@ mod tests {
         assert_eq!(StoreLocation::parse("lmdb:b").unwrap().parent_dir(), PathBuf::new());
         let mongo = StoreLocation::parse("mongodb://me:secret@h:1/db").unwrap();
         assert_eq!(mongo.redacted(), "mongodb://me:***@h:1/db");
-        assert_eq!(
-            StoreLocation::parse("mongodb://h/db?collection=x").unwrap().redacted(),
-            "mongodb://h/db?collection=x"
-        );
+        assert_eq!(StoreLocation::parse("mongodb://h/db?collection=x").unwrap().redacted(), "mongodb://h/db?collection=x");
         for uri in ["", "a/b", "lmdb:", "lmbd:a", "sqlite:x"] {
             assert!(matches!(StoreLocation::parse(uri), Err(StoreError::Location { .. })), "{uri}");
         }

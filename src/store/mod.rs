@@ -83,7 +83,9 @@ pub fn open_existing(uri: &str) -> Result<Option<Arc<dyn CatalogueStore>>, Store
             Ok(store.map(|store| Arc::new(store) as Arc<dyn CatalogueStore>))
         }
         // Collections need not be created: one without documents is an empty catalogue.
-        StoreLocation::Mongo(uri) => Ok(Some(Arc::new(MongoStore::open(&uri, MongoOptions::from_env()?)?))),
+        StoreLocation::Mongo(uri) => {
+            Ok(Some(Arc::new(MongoStore::open(&uri, MongoOptions::from_env()?)?)))
+        }
     }
 }
 

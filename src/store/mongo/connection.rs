@@ -126,12 +126,8 @@ impl Connection {
 /// Whether the same call may succeed later.
 fn is_passing(error: &Error) -> bool {
     match &*error.kind {
-        ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => {
-            true
-        }
-        ErrorKind::Command(command) => {
-            PASSING_CODES.contains(&command.code) || command.code == CURSOR_NOT_FOUND
-        }
+        ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => true,
+        ErrorKind::Command(command) => PASSING_CODES.contains(&command.code) || command.code == CURSOR_NOT_FOUND,
         _ => error.contains_label("RetryableWriteError") || error.contains_label("TransientTransactionError"),
     }
 }

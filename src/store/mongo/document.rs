@@ -4,11 +4,11 @@
 use mongodb::bson::{Document, RawBsonRef, RawDocument};
 use serde_json::{Map, Number, Value};
 
-use crate::source::RawRow;
 use crate::source::columns::{ColumnPlan, Field};
 use crate::source::flatten::Columns;
 use crate::source::mapping::Mapping;
 use crate::source::row::RowMapper;
+use crate::source::RawRow;
 use crate::track::{Track, TrackId};
 
 use super::layout::{OTHER_VALUES, OTHER_VECTORS, RUN, unescape};
@@ -107,10 +107,7 @@ impl Decoder {
         let run = object.remove(RUN).and_then(|run| run.as_i64()).unwrap_or(0) as u64;
         let id = object.get(&self.key).map_or_else(|| "nothing".to_owned(), Value::to_string);
         let Some(cells) = self.columns.flatten(object) else {
-            return Err(error(
-                id,
-                "the collection has more different fields than a table can have".to_owned(),
-            ));
+            return Err(error(id, "the collection has more different fields than a table can have".to_owned()));
         };
         if self.columns.names().len() != self.n_columns {
             self.fit();

@@ -36,7 +36,9 @@ use layout::changes;
 use pages::PageQuery;
 
 pub use document::DocumentError;
-pub use options::{COLLECTION_VARIABLE, DATABASE_VARIABLE, MAP_VARIABLE, MongoOptions, PATIENCE_VARIABLE};
+pub use options::{
+    COLLECTION_VARIABLE, DATABASE_VARIABLE, MAP_VARIABLE, MongoOptions, PATIENCE_VARIABLE,
+};
 
 /// Tracks that are looked up and written in one message: it must stay below 16 MiB with vectors of 1,024 numbers.
 const WRITE_STEP: usize = 500;

@@ -121,10 +121,7 @@ mod tests {
             (driver_uri, collection)
         };
         assert_eq!(address("mongodb://h:1/db"), ("mongodb://h:1/db".into(), None));
-        assert_eq!(
-            address("mongodb://h/db?collection=songs"),
-            ("mongodb://h/db".into(), Some("songs".into()))
-        );
+        assert_eq!(address("mongodb://h/db?collection=songs"), ("mongodb://h/db".into(), Some("songs".into())));
         assert_eq!(
             address("mongodb://h/db?tls=true&collection=songs&w=1"),
             ("mongodb://h/db?tls=true&w=1".into(), Some("songs".into()))
@@ -143,9 +140,7 @@ mod tests {
         let options = read(&[(MAP_VARIABLE, "bpm=tempo, song.key=id"), (PATIENCE_VARIABLE, "5")]).unwrap();
         assert_eq!(options.mappings[1], Mapping { column: "song.key".into(), field: Field::Id });
         assert_eq!(options.patience_seconds, 5);
-        for (name, value) in
-            [(MAP_VARIABLE, "bpm"), (MAP_VARIABLE, "a=tempo,b=tempo"), (PATIENCE_VARIABLE, "0")]
-        {
+        for (name, value) in [(MAP_VARIABLE, "bpm"), (MAP_VARIABLE, "a=tempo,b=tempo"), (PATIENCE_VARIABLE, "0")] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(value), "{error}");
         }

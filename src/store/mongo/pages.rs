@@ -94,11 +94,7 @@ impl PageQuery {
         }
     }
 
-    fn read(
-        &self,
-        connection: &Connection,
-        after: Option<&Place>,
-    ) -> Result<Vec<RawDocumentBuf>, StoreError> {
+    fn read(&self, connection: &Connection, after: Option<&Place>) -> Result<Vec<RawDocumentBuf>, StoreError> {
         let key = self.key.as_str();
         let filter = match after {
             None => self.keyed(),
@@ -108,11 +104,7 @@ impl PageQuery {
                 { key: &place.key, OWN_KEY: { "$gt": place.own.clone() } },
             ] },
         };
-        let sort = if key == OWN_KEY {
-            doc! { key: 1 }
-        } else {
-            doc! { key: 1, OWN_KEY: 1 }
-        };
+        let sort = if key == OWN_KEY { doc! { key: 1 } } else { doc! { key: 1, OWN_KEY: 1 } };
         connection.call("reading tracks", async || {
             let cursor = connection
                 .collection
