@@ -21,18 +21,30 @@ pub(super) async fn answer(state: &State, work: Work, started: Instant) -> Resul
     let estimated_us = work.estimated_us;
     let work = Arc::new(work);
     let computed = async {
-        let pieces = match work.prepared.explain {
-            false => plain(&work).await?,
-            true => explained(state, &work, &trace).await?,
-        };
-        state.metrics().searched(pieces.0, work.prepared.is_auto(), started.elapsed());
-        Ok::<Value, Problem>(Arc::clone(pieces.1.value()))
+        let pieces = compute(state, &work, &trace, started).await?;
+        Ok::<Value, Problem>(Arc::clone(pieces.value()))
     };
     let value = state.cache().answer(&key, estimated_us, &trace, computed).await;
-    let value = value.map_err(|problem| Problem::clone(&problem))?;
-    // What bears our seal are pieces.
-    let pieces = Pieces::read(value).ok_or_else(|| Problem::internal(&"a cached answer cannot be read"))?;
+    let pieces = match Pieces::read(value.map_err(|problem| Problem::clone(&problem))?) {
+        Some(pieces) => pieces,
+        // What bears our seal and our version are pieces, unless somebody changed their form and not the version.
+        None => compute(state, &work, &trace, started).await?,
+    };
     Ok((pieces, trace.seen()))
+}
+
+async fn compute(
+    state: &State,
+    work: &Arc<Work>,
+    trace: &Trace,
+    started: Instant,
+) -> Result<Pieces, Problem> {
+    let (engine, pieces) = match work.prepared.explain {
+        false => plain(work).await?,
+        true => explained(state, work, trace).await?,
+    };
+    state.metrics().searched(engine, work.prepared.is_auto(), started.elapsed());
+    Ok(pieces)
 }
 
 /// The engine's name, and what it found.
