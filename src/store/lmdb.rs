@@ -270,8 +270,8 @@ impl RefreshStore for LmdbStore {
         self.shared.scan_refreshes(visit)
     }
 
-    fn get_refresh(&self, id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError> {
-        self.shared.get_refresh(id)
+    fn get_refreshes(&self, ids: &[TrackId]) -> Result<Vec<Option<(Track, Refresh)>>, StoreError> {
+        self.shared.get_refreshes(ids)
     }
 
     fn record_refreshes(&self, refreshed: Vec<Refreshed>) -> Result<u64, StoreError> {

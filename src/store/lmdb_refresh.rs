@@ -55,16 +55,19 @@ impl Shared {
         Ok(())
     }
 
-    pub(super) fn get_refresh(&self, id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError> {
+    pub(super) fn get_refreshes(&self, ids: &[TrackId]) -> Result<Vec<Option<(Track, Refresh)>>, StoreError> {
         let error = |source| self.failed(source);
         let refreshes = self.refreshes().map_err(error)?;
         let rtxn = self.env.read_txn().map_err(error)?;
-        let key = id.as_str().as_bytes();
-        let Some(bytes) = self.tracks.get(&rtxn, key).map_err(error)? else { return Ok(None) };
-        let track = lmdb::decode(key, bytes)?;
-        let state = refreshes.map(|refreshes| refreshes.get(&rtxn, key)).transpose().map_err(error)?;
-        let refresh = state.flatten().map(|bytes| decode(key, bytes)).transpose()?;
-        Ok(Some((track, refresh.unwrap_or_default())))
+        let get = |id: &TrackId| {
+            let key = id.as_str().as_bytes();
+            let Some(bytes) = self.tracks.get(&rtxn, key).map_err(error)? else { return Ok(None) };
+            let track = lmdb::decode(key, bytes)?;
+            let state = refreshes.map(|refreshes| refreshes.get(&rtxn, key)).transpose().map_err(error)?;
+            let refresh = state.flatten().map(|bytes| decode(key, bytes)).transpose()?;
+            Ok(Some((track, refresh.unwrap_or_default())))
+        };
+        ids.iter().map(get).collect()
     }
 
     pub(super) fn record_refreshes(&self, refreshed: Vec<Refreshed>) -> Result<u64, StoreError> {

@@ -63,8 +63,13 @@ pub trait RefreshStore: CatalogueStore {
         visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
-    /// One track by its id, with what refreshing left with it.
-    fn get_refresh(&self, id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError>;
+    /// Tracks by their ids, in their order, with what refreshing left with each; `None` for those there are not.
+    fn get_refreshes(&self, ids: &[TrackId]) -> Result<Vec<Option<(Track, Refresh)>>, StoreError>;
+
+    /// One of them.
+    fn get_refresh(&self, id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError> {
+        Ok(self.get_refreshes(std::slice::from_ref(id))?.pop().flatten())
+    }
 
     /// Merges what refreshing found into the tracks and sets their new state, each track with its state at once. All of
     /// it is durable when this returns. A track that was removed meanwhile is left out. Returns how many were written.

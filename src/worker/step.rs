@@ -18,12 +18,12 @@ impl Run<'_> {
         let now_ms = self.clock.now_ms();
         let (mut records, mut n_changed, mut n_unknown) = (Vec::new(), 0, 0);
         let mut backlog = self.summary.backlog;
-        for (id, findings) in findings {
-            if findings.is_empty() {
-                continue;
-            }
-            // Read again: an import may have come in between.
-            let Some((track, before)) = self.worker.store.get_refresh(&id)? else { continue };
+        let findings: Vec<_> = findings.into_iter().filter(|(_, findings)| !findings.is_empty()).collect();
+        let ids_found: Vec<TrackId> = findings.iter().map(|(id, _)| id.clone()).collect();
+        // Read again: an import may have come in between.
+        let known = self.worker.store.get_refreshes(&ids_found)?;
+        for ((_, findings), known) in findings.into_iter().zip(known) {
+            let Some((track, before)) = known else { continue };
             n_unknown += u64::from(findings.is_missed());
             self.count(&mut backlog, &track, &before, now_ms, -1);
             let (refreshed, changed) = findings.refreshed(&track, before, now_ms);
@@ -48,8 +48,8 @@ impl Run<'_> {
     fn ask(&mut self, ids: &[TrackId]) -> Result<ByTrack, WorkerError> {
         let mut findings = ByTrack::new();
         let (mut features, mut metadata, mut images) = (Vec::new(), Vec::new(), Vec::new());
-        for id in ids {
-            let Some((track, refresh)) = self.worker.store.get_refresh(id)? else { continue };
+        for (id, known) in ids.iter().zip(self.worker.store.get_refreshes(ids)?) {
+            let Some((track, refresh)) = known else { continue };
             let now_ms = self.clock.now_ms();
             let need = need(&track, &refresh, self.chain.usable(), now_ms, self.worker.settings.stale_after);
             findings.insert(id.clone(), Findings::default());

@@ -24,4 +24,5 @@ mod support;
 mod swap;
 mod worker;
 mod worker_bench;
+mod worker_kills;
 mod worker_process;

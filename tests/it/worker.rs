@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nearfield::store::{Refresh, RefreshStore};
+use nearfield::store::Refresh;
 use nearfield::track::{Track, TrackId};
 use serde_json::json;
 

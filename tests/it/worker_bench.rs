@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use nearfield::store::{CatalogueStore, LmdbOptions, LmdbStore, Refresh, RefreshStore, Refreshed};
+use nearfield::store::{self, Refresh, RefreshStore, Refreshed, StoreLocation, StoreOptions};
 use nearfield::track::{Track, TrackId};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,6 +15,8 @@ use crate::support::Run;
 
 pub struct Bench {
     directory: TempDir,
+    /// The catalogue, as `--store` names it.
+    uri: String,
     pub stub: Stub,
 }
 
@@ -27,9 +30,21 @@ pub fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
 }
 
 impl Bench {
-    /// A catalogue of so many tracks of which nothing but the id and a genre is known.
+    /// An embedded catalogue of so many tracks of which nothing but the id and a genre is known.
     pub fn new(n_tracks: usize) -> Self {
-        let bench = Self { directory: tempfile::tempdir().unwrap(), stub: Stub::start() };
+        let directory = tempfile::tempdir().unwrap();
+        let uri = format!("lmdb:{}", directory.path().join("catalogue").display());
+        Self::of(directory, uri, n_tracks)
+    }
+
+    /// The same in a catalogue somewhere else: for the tests with real servers.
+    #[allow(dead_code)]
+    pub fn at(uri: &str, n_tracks: usize) -> Self {
+        Self::of(tempfile::tempdir().unwrap(), uri.to_owned(), n_tracks)
+    }
+
+    fn of(directory: TempDir, uri: String, n_tracks: usize) -> Self {
+        let bench = Self { directory, uri, stub: Stub::start() };
         let bare = |id| {
             let mut track = Track::new(TrackId::parse(id).unwrap());
             track.genres = vec!["pop".into()];
@@ -43,8 +58,8 @@ impl Bench {
         self.directory.path()
     }
 
-    pub fn store(&self) -> LmdbStore {
-        LmdbStore::open(&self.path().join("catalogue"), &LmdbOptions::default()).unwrap()
+    pub fn store(&self) -> Arc<dyn RefreshStore> {
+        store::open(&StoreLocation::parse(&self.uri).unwrap(), &StoreOptions::default()).unwrap()
     }
 
     pub fn import(&self, tracks: Vec<Track>) {
@@ -65,7 +80,7 @@ impl Bench {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = nearfield(self.path());
         command.env_remove("SPOTIFY_CLIENT_ID").env_remove("SPOTIFY_CLIENT_SECRET");
-        command.env("NEARFIELD_STORE", "lmdb:catalogue");
+        command.env("NEARFIELD_STORE", &self.uri);
         for variable in ["SPOTIFY", "RECCOBEATS", "OEMBED"] {
             command.env(format!("NEARFIELD_{variable}_REQUESTS_PER_MINUTE"), "60000");
         }

@@ -13,14 +13,24 @@ mod mongo_shapes;
 mod redis_server;
 mod removal;
 mod servers;
+mod worker;
 
 // Of these not all is needed here.
 #[allow(dead_code)]
 #[path = "../it/fixture.rs"]
 mod fixture;
 #[allow(dead_code)]
+#[path = "../it/providers_stub.rs"]
+mod providers_stub;
+#[allow(dead_code)]
 #[path = "../it/server.rs"]
 mod server;
 #[allow(dead_code)]
 #[path = "../it/support.rs"]
 mod support;
+#[allow(dead_code)]
+#[path = "../it/worker_bench.rs"]
+mod worker_bench;
+#[allow(dead_code)]
+#[path = "../it/worker_kills.rs"]
+mod worker_kills;

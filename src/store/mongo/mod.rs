@@ -226,9 +226,15 @@ impl RefreshStore for MongoStore {
         self.read_all(self.pages().with_refreshes(), visit)
     }
 
-    fn get_refresh(&self, id: &TrackId) -> Result<Option<(Track, Refresh)>, StoreError> {
-        let mut known = self.find(&[id.as_str()], &mut self.decoder())?;
-        Ok(known.remove(id).map(|known| (known.track, known.refresh)))
+    fn get_refreshes(&self, ids: &[TrackId]) -> Result<Vec<Option<(Track, Refresh)>>, StoreError> {
+        let texts: Vec<&str> = ids.iter().map(TrackId::as_str).collect();
+        let mut decoder = self.decoder();
+        let mut found = HashMap::with_capacity(ids.len());
+        for step in texts.chunks(STEP) {
+            found.extend(self.find(step, &mut decoder)?);
+        }
+        let found = |id| found.get(id).map(|known: &Known| (known.track.clone(), known.refresh.clone()));
+        Ok(ids.iter().map(found).collect())
     }
 
     fn record_refreshes(&self, refreshed: Vec<Refreshed>) -> Result<u64, StoreError> {
