@@ -27,8 +27,10 @@ print_help() { awk 'NR == 1 { next } /^#/ { sub(/^# ?/, ""); print; next } { exi
 #
 # For scripts that run where nearfield is installed: from cron, without a toolchain.
 
-# The program to run, in $PROGRAM: an installed one, else what `cargo build --release` made.
+# The program to run, in $PROGRAM: the one NEARFIELD_BIN names, else an installed one, else what `cargo build --release` made.
 find_program() {
+  PROGRAM=${NEARFIELD_BIN:-}
+  [[ -z $PROGRAM ]] || return 0
   if PROGRAM=$(command -v nearfield); then
     return
   fi

@@ -254,17 +254,17 @@ fn the_script_for_cron_refreshes_and_keeps_out_of_its_own_way() {
             command.envs(value.map(|value| (name, value)));
         }
         command.env("PATH", "/usr/bin:/bin").env("NEARFIELD_BIN", env!("CARGO_BIN_EXE_nearfield"));
-        command.env("NEARFIELD_HOME", bench.path()).output().unwrap()
+        command.current_dir(bench.path()).output().unwrap()
     };
     let first = run();
     assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
     let summary: Value = serde_json::from_slice(&first.stdout).unwrap();
     assert_eq!(summary["recorded"], 4);
-    let lock = File::open(bench.path().join(".refresh.lock")).unwrap();
+    let lock = File::open(bench.path().join("indexes/.refresh-main.lock")).unwrap();
     lock.lock().unwrap();
     let second = run();
-    assert_eq!((second.status.code(), second.stdout.is_empty()), (Some(0), true));
-    assert!(String::from_utf8_lossy(&second.stderr).contains("a refresh is running"));
+    assert_eq!((second.status.code(), second.stdout.is_empty()), (Some(75), true));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("a refresh is running already"));
     drop(lock);
     assert_eq!(run().status.code(), Some(0));
     assert_eq!(refreshed(&bench).len(), 8);
