@@ -83,6 +83,15 @@ impl Breaker {
         }
     }
 
+    /// Whether [`Self::ask`] would refuse, without taking the probe.
+    pub fn refuses(&self, now: Instant) -> bool {
+        match self.state {
+            State::Closed { .. } => false,
+            State::Open { until, .. } => now < until,
+            State::HalfOpen { given_up, .. } => now < given_up,
+        }
+    }
+
     fn probe(&mut self, since: Instant, now: Instant) -> Permit {
         self.state = State::HalfOpen { since, given_up: now + PROBE_PATIENCE };
         Permit::Probe
@@ -182,7 +191,9 @@ mod tests {
         let start = Instant::now();
         let mut breaker = opened(start);
         let now = start + FIRST_PAUSE;
+        assert!(breaker.refuses(now - MS) && !breaker.refuses(now), "looking takes nothing");
         assert_eq!((breaker.ask(now), breaker.ask(now)), (Permit::Probe, Permit::Refused));
+        assert!(breaker.refuses(now));
         assert_eq!(breaker.position(), Position::HalfOpen);
         assert_eq!(breaker.succeeded(now + MS), Some(Change::Closed(FIRST_PAUSE + MS)));
         assert_eq!(breaker.ask(now + MS), Permit::Go);

@@ -33,6 +33,11 @@ impl Guard {
         permit
     }
 
+    /// Whether Redis is left alone now.
+    pub fn refuses(&self) -> bool {
+        self.lock().refuses(Instant::now())
+    }
+
     /// Redis did what it was asked for.
     pub fn succeeded(&self) {
         let mut breaker = self.lock();

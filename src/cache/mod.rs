@@ -177,7 +177,7 @@ impl Cache {
             }
             let value = compute.await?;
             if let Some(remote) = remote {
-                remote.put(vec![(key.clone(), Arc::clone(&value))]);
+                remote.put([(key.clone(), Arc::clone(&value))].into_iter());
             }
             Ok(value)
         };
@@ -232,10 +232,10 @@ impl Cache {
         // Memory does not fail.
         let _ = self.local.put_many(&[(keys.bundle(), bundle)], Duration::MAX).await;
         if let Some(remote) = &self.remote {
-            let computed = known.new_here.iter().filter(|index| known.values[**index].is_none());
-            remote.put(
-                computed.map(|index| (keys.key(items[*index]), Arc::clone(&explanations[*index]))).collect(),
-            );
+            let computed: Vec<usize> =
+                known.new_here.into_iter().filter(|index| known.values[*index].is_none()).collect();
+            let entry = |index: usize| (keys.key(items[index]), Arc::clone(&explanations[index]));
+            remote.put(computed.into_iter().map(entry));
         }
     }
 

@@ -72,7 +72,7 @@ impl Remote {
         let store = open(&runtime.1)?;
         let events = Arc::new(Events::default());
         let reads = Arc::new(Guard::new(Operation::Read, Arc::clone(&events)));
-        let writes = Guard::new(Operation::Write, Arc::clone(&events));
+        let writes = Arc::new(Guard::new(Operation::Write, Arc::clone(&events)));
         let writer = Writer::start(&runtime.1, Arc::clone(&store), writes, settings.ttl, Arc::clone(&events));
         Ok(Self {
             store,
@@ -138,7 +138,7 @@ impl Remote {
     }
 
     /// Writes `entries` in the background, or drops them when too much is waiting.
-    pub fn put(&self, entries: Vec<(Key, Value)>) {
+    pub fn put(&self, entries: impl ExactSizeIterator<Item = (Key, Value)>) {
         self.writer.put(entries);
     }
 

@@ -31,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Writer {
     queue: UnboundedSender<Job>,
     room: Arc<Semaphore>,
+    guard: Arc<Guard>,
     events: Arc<Events>,
 }
 
@@ -49,22 +50,24 @@ impl Writer {
     pub fn start(
         runtime: &Handle,
         store: Arc<dyn ByteStore>,
-        guard: Guard,
+        guard: Arc<Guard>,
         ttl: Duration,
         events: Arc<Events>,
     ) -> Self {
         let (queue, jobs) = unbounded_channel();
-        let task = Task { store, guard, ttl, events: Arc::clone(&events) };
+        let task = Task { store, guard: Arc::clone(&guard), ttl, events: Arc::clone(&events) };
         runtime.spawn(task.run(jobs));
-        Self { queue, room: Arc::new(Semaphore::new(QUEUE_BYTES)), events }
+        Self { queue, room: Arc::new(Semaphore::new(QUEUE_BYTES)), guard, events }
     }
 
-    /// Queues `entries`, or drops them where there is no room.
-    pub fn put(&self, entries: Vec<(Key, Value)>) {
-        if entries.is_empty() {
+    /// Queues `entries`, or drops them where there is no room or the store is left alone.
+    pub fn put(&self, entries: impl ExactSizeIterator<Item = (Key, Value)>) {
+        let n = entries.len() as u64;
+        if n == 0 || self.guard.refuses() {
+            self.events.dropped(n);
             return;
         }
-        let n = entries.len() as u64;
+        let entries: Vec<(Key, Value)> = entries.collect();
         let bytes: usize = entries.iter().map(|(_, value)| OVERHEAD_BYTES + value.len()).sum();
         let room =
             u32::try_from(bytes).ok().and_then(|n| Arc::clone(&self.room).try_acquire_many_owned(n).ok());
@@ -83,7 +86,7 @@ impl Writer {
 
 struct Task {
     store: Arc<dyn ByteStore>,
-    guard: Guard,
+    guard: Arc<Guard>,
     ttl: Duration,
     events: Arc<Events>,
 }
