@@ -144,7 +144,7 @@ impl SnapshotDir {
         let _lock = self.lock_removals()?;
         let mut removals = self.removals()?;
         // After the clock was set back, now may be before the reading of a generation that holds the track.
-        let newest = self.kept_read_started()?.into_iter().max();
+        let newest = self.kept_read_started()?.into_iter().flatten().max();
         let time = newest.map_or(Timestamp::now(), |newest| newest.max(Timestamp::now()));
         ids.iter().for_each(|id| removals.note(id, time));
         self.write_removals(&removals)
@@ -172,18 +172,29 @@ impl SnapshotDir {
         }
         let _lock = self.lock_removals()?;
         let mut removals = self.removals()?;
-        let Some(oldest) = self.kept_read_started()?.into_iter().min() else { return Ok(()) };
+        let mut oldest = None;
+        for read_started in self.kept_read_started()? {
+            oldest = match read_started {
+                Ok(time) => Some(oldest.map_or(time, |oldest: Timestamp| oldest.min(time))),
+                // It cannot be served by anybody, ever.
+                Err(ArtifactError::Damaged { .. }) => oldest,
+                // It may be read another time, or by a newer program: nothing is known of what it needs.
+                Err(_) => return Ok(()),
+            };
+        }
+        let Some(oldest) = oldest else { return Ok(()) };
         let n_before = removals.len();
         removals.by_id.retain(|_, time| *time >= oldest);
         if removals.len() < n_before { self.write_removals(&removals) } else { Ok(()) }
     }
 
-    /// When the reading of each generation on disk began. A generation whose manifest is damaged cannot be served and
-    /// does not count.
-    fn kept_read_started(&self) -> Result<Vec<Timestamp>, ArtifactError> {
-        let generations = self.generations()?;
-        let manifests = generations.iter().filter_map(|name| Manifest::read(&self.path().join(name)).ok());
-        Ok(manifests.map(|manifest| manifest.provenance.read_started()).collect())
+    /// When the reading of each generation on disk began, or why that is not known.
+    fn kept_read_started(&self) -> Result<Vec<Result<Timestamp, ArtifactError>>, ArtifactError> {
+        let read = |name: &String| {
+            let manifest = Manifest::read(&self.path().join(name))?;
+            Ok(manifest.provenance.read_started())
+        };
+        Ok(self.generations()?.iter().map(read).collect())
     }
 
     fn write_removals(&self, removals: &Removals) -> Result<(), ArtifactError> {

@@ -15,6 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use tokio::time::timeout;
 
 use crate::live::SwapCounts;
 
@@ -23,6 +24,8 @@ use super::state::State;
 use super::worker;
 use super::worker_metrics::WorkerMetrics;
 
+/// How long a scrape waits for the worker's status.
+const STATUS_PATIENCE: Duration = Duration::from_millis(250);
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -242,7 +245,10 @@ pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Proble
     metrics.removed.set(served.snapshot.removed().len() as i64);
     metrics.exchanged(state.live().counts());
     metrics.uptime.set(state.uptime().as_secs_f64());
-    metrics.worker.update(worker::status(&state).await?.as_ref());
+    // Where files cannot be read just now, the figures are those of the last time: a server in trouble is to be looked at.
+    if let Ok(Ok(status)) = timeout(STATUS_PATIENCE, worker::status(&state)).await {
+        metrics.worker.update(status.as_ref());
+    }
     state.cache().refresh_metrics().await;
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|error| Problem::internal(&error))?;

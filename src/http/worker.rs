@@ -1,9 +1,10 @@
 //! `GET /api/v1/worker`: how refreshing the catalogue stands, from the file that the worker leaves beside the snapshot.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use crate::artifact::SnapshotDir;
 use crate::worker::{WorkerStatus, read_status};
 
 use super::problem::Problem;
@@ -27,12 +28,11 @@ pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<H
 
 /// The status of the worker of the served snapshot; `None` where there never was one, or its file cannot be read.
 pub(super) async fn status(state: &web::Data<State>) -> Result<Option<WorkerStatus>, Problem> {
-    let (indexes, served) = (state.indexes().to_owned(), state.served());
+    let live = Arc::clone(state.live());
     let read = web::block(move || {
-        let snapshot = SnapshotDir::new(&indexes, &served.snapshot.manifest().name).ok()?;
         let now_ms = jiff::Timestamp::now().as_millisecond();
         // Nobody's query depends on it, so a damaged file is a line in the log.
-        read_status(&snapshot, now_ms).unwrap_or_else(|error| {
+        read_status(live.directory(), now_ms).unwrap_or_else(|error| {
             tracing::warn!("{error}");
             None
         })

@@ -101,7 +101,12 @@ impl Live {
             // Without it nothing can be swapped in, which is better known before all files are read.
             self.directory.removals().map_err(|error| unlisted(&wanted, &error))?;
             tracing::info!("checking generation {wanted}");
-            let passed = gates::pass(self.directory.resolve(Some(&wanted)), &self.settings, cancel);
+            let passed = gates::pass(
+                self.directory.name(),
+                self.directory.resolve(Some(&wanted)),
+                &self.settings,
+                cancel,
+            );
             // Checking takes its time: `CURRENT` may name another one by now, or again the one being served.
             match (passed, self.current()?) {
                 (_, now) if now == self.served().generation() => return Ok(()),

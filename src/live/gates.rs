@@ -48,6 +48,16 @@ pub(super) enum GateError {
     /// The thread that checks it cannot be started.
     #[error("it cannot be checked: {0}")]
     Thread(#[from] ThreadPoolBuildError),
+    /// It belongs to another snapshot.
+    #[error(
+        "it is a generation of the snapshot {found:?}; expected one of {expected:?}: build it here, it cannot be copied"
+    )]
+    Name {
+        /// The snapshot that is served.
+        expected: String,
+        /// The one it names.
+        found: String,
+    },
     /// Reading it ended in a panic.
     #[error("reading it panicked; the log says where, please report this")]
     Panic,
@@ -56,12 +66,18 @@ pub(super) enum GateError {
 impl GateError {
     /// Whether the same generation may pass a moment later: a file system that shows its parts one after another.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Open(ArtifactError::Io { .. } | ArtifactError::NoGeneration { .. }))
+        matches!(
+            self,
+            Self::Open(ArtifactError::Io { .. } | ArtifactError::NoGeneration { .. })
+                | Self::Damaged(ArtifactError::Io { .. })
+                | Self::Thread(_)
+        )
     }
 }
 
-/// Opens the generation in `directory` and takes it through the gates.
+/// Opens the generation of snapshot `name` in `directory` and takes it through the gates.
 pub(super) fn pass(
+    name: &str,
     directory: Result<std::path::PathBuf, ArtifactError>,
     settings: &LiveSettings,
     cancel: &CancelToken,
@@ -70,17 +86,21 @@ pub(super) fn pass(
     // Checks that run on all cores elsewhere leave them to requests here.
     let pool = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "gates".into()).build()?;
     // The thread that follows `CURRENT` must outlive whatever it meets there.
-    catch_unwind(AssertUnwindSafe(|| pool.install(|| open_and_check(&directory, settings, cancel))))
+    catch_unwind(AssertUnwindSafe(|| pool.install(|| open_and_check(name, &directory, settings, cancel))))
         .unwrap_or(Err(GateError::Panic))
 }
 
 fn open_and_check(
+    name: &str,
     directory: &Path,
     settings: &LiveSettings,
     cancel: &CancelToken,
 ) -> Result<Snapshot, GateError> {
     let snapshot = Snapshot::open_directory(directory).map_err(GateError::Open)?;
     let manifest = snapshot.manifest();
+    if manifest.name != name {
+        return Err(GateError::Name { expected: name.to_owned(), found: manifest.name.clone() });
+    }
     if let Some(row) = below_floor(&manifest.measured, settings.min_recall) {
         return Err(GateError::Recall { row: Box::new(row.clone()), floor: settings.min_recall });
     }

@@ -110,6 +110,11 @@ impl Live {
         })
     }
 
+    /// The snapshot whose generations are served.
+    pub fn directory(&self) -> &SnapshotDir {
+        &self.directory
+    }
+
     /// What is served. A handler calls this once, so that its answer belongs to one generation.
     pub fn served(&self) -> Arc<Served> {
         self.served.load_full()
@@ -146,10 +151,7 @@ impl Live {
             }
         };
         let served = self.served();
-        // A build drops removals that no generation on disk needs. One that is not there any more may need them.
-        if self.directory.resolve(Some(served.generation())).is_err() {
-            removals.extend(&change.removals);
-        }
+        self.recall(&mut removals, &change, served.generation());
         let snapshot = served.snapshot.with_removals(&removals);
         (change.head, change.removals, change.complaint) = (head, removals, None);
         if snapshot.removed() != served.snapshot.removed() {
@@ -165,7 +167,8 @@ impl Live {
         let mut change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         // A track may have been removed since the generation was opened.
         let head = self.directory.removals_head()?;
-        let removals = self.directory.removals()?;
+        let mut removals = self.directory.removals()?;
+        self.recall(&mut removals, &change, &snapshot.manifest().generation);
         let snapshot = snapshot.with_removals(&removals);
         (change.head, change.removals, change.complaint) = (head, removals, None);
         self.exchange(&mut change, Served::verified(snapshot));
@@ -173,6 +176,14 @@ impl Live {
         let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
         self.counts.last_swap_seconds.store(now, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// A build drops removals that no generation on disk needs. One that is not there any more may need those known before.
+    /// To be asked after the list was read: it is dropped before the list is written.
+    fn recall(&self, removals: &mut Removals, change: &Change, generation: &str) {
+        if self.directory.resolve(Some(generation)).is_err() {
+            removals.extend(&change.removals);
+        }
     }
 
     fn exchange(&self, change: &mut Change, served: Served) {

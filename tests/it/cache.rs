@@ -80,7 +80,7 @@ fn cached_answers_are_the_computed_ones_but_for_their_time() {
     let large = cached.similar(&json!({"seeds": [ids[0]], "k": 1_200}));
     assert_eq!(status(&large), "nearfield-local; fwd=bypass; detail=large");
     assert!(counted(&cached, "nearfield_cache_local_bytes ") > 10_000);
-    assert!(counted(&cached, "nearfield_cache_local_entries ") > 7);
+    assert!(counted(&cached, "nearfield_cache_local_entries ") > 10);
 }
 
 #[test]

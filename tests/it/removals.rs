@@ -73,7 +73,7 @@ impl Place {
 
     fn serve(&self) -> Server {
         let mut command = nearfield(self.path());
-        command.args(["serve", "--bind", "127.0.0.1:0", "--poll-seconds", "3600"]);
+        command.args(["serve", "--bind", "127.0.0.1:0", "--poll-seconds", "5"]);
         let server = Server::of(command);
         server.until("/readyz", |answer| answer.status == 200);
         server

@@ -100,7 +100,7 @@ fn no_request_fails_and_none_mixes_generations_while_five_are_swapped() {
     }
     drop(snapshots);
 
-    let server = serve(indexes.path(), &["--poll-seconds", "3600"]);
+    let server = serve(indexes.path(), &["--poll-seconds", "5"]);
     server.until("/readyz", |answer| answer.status == 200);
     let n_sent = AtomicUsize::new(0);
     let by_generation: Mutex<BTreeMap<String, usize>> = Mutex::default();
@@ -218,7 +218,7 @@ fn a_generation_below_the_floor_is_refused() {
 #[test]
 fn a_rollback_is_followed_and_so_is_the_newest_of_quick_changes() {
     let (indexes, first, second) = two_generations();
-    let server = serve(indexes.path(), &["--poll-seconds", "3600"]);
+    let server = serve(indexes.path(), &["--poll-seconds", "5"]);
     for _ in 0..5 {
         set_current(indexes.path(), &second);
         set_current(indexes.path(), &first);
