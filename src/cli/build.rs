@@ -120,7 +120,7 @@ pub(super) fn run(args: BuildArgs, context: &Context) -> Result<(), Failure> {
     // It goes to the manifest, where a password has no business.
     let name = args.store.location()?.redacted();
     let store =
-        args.store.open_existing()?.ok_or_else(|| build::BuildError::Empty { store: name.clone() })?;
+        args.store.open_existing(context)?.ok_or_else(|| build::BuildError::Empty { store: name.clone() })?;
     let report = build_from(&*store, &name, &args.snapshot, schema, &options, context)?;
     if args.json { print_json(&report) } else { print_line(report.to_string().trim_end()) }
 }

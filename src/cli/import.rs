@@ -50,11 +50,11 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
     let snapshot = SnapshotDir::new(&args.snapshot.indexes, &args.snapshot.name)?;
     let mut cleared = Ok(0);
     let Outcome { report, error } = if args.dry_run {
-        let existing = args.store.open_existing()?;
+        let existing = args.store.open_existing(context)?;
         let destination = Destination::DryRun(existing.as_deref().map(|store| store as &dyn CatalogueStore));
         import.run(&destination, RejectsPlace::Nowhere, &context.progress, &context.cancel)
     } else {
-        let store = args.store.open()?;
+        let store = args.store.open(context)?;
         let store: &dyn CatalogueStore = &*store;
         let outcome = import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel);
         // Also after an import that ended early: what was written is in the catalogue again.

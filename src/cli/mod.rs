@@ -173,12 +173,12 @@ fn run(cli: Cli, file: &ConfigFile) -> Result<(), Failure> {
         Command::Inspect(args) => inspect::run(args, &context),
         Command::Export(args) => export::run(args, &context),
         Command::Rollback(args) => inspect::roll_back(args),
-        Command::Remove(args) => remove::run(args),
+        Command::Remove(args) => remove::run(args, &context),
         Command::Backup(args) => backup::back_up(args),
         Command::Restore(args) => backup::restore(args),
         Command::Serve(args) => serve::run(args, &context),
         Command::Worker(args) => worker::run(args, &context),
-        Command::Show(args) => show::run(args),
+        Command::Show(args) => show::run(args, &context),
         Command::Demo(args) => demo::run(args, &context),
     }
 }

@@ -7,7 +7,7 @@ use std::{fmt, fs};
 use serde::Serialize;
 
 use super::store_flags::StoreFlags;
-use super::{Failure, SnapshotFlags, print_json, print_line};
+use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::{ArtifactError, SnapshotDir};
 use crate::build::BuildError;
 use crate::removal;
@@ -42,12 +42,12 @@ struct Removed {
     name: String,
 }
 
-pub(super) fn run(args: RemoveArgs) -> Result<(), Failure> {
+pub(super) fn run(args: RemoveArgs, context: &Context) -> Result<(), Failure> {
     let ids = read_ids(&args)?;
     let location = args.store.location()?;
     let directory = SnapshotDir::new(&args.snapshot.indexes, &args.snapshot.name)?;
     let store =
-        args.store.open_existing()?.ok_or_else(|| BuildError::Empty { store: location.redacted() })?;
+        args.store.open_existing(context)?.ok_or_else(|| BuildError::Empty { store: location.redacted() })?;
     if directory.current()?.is_none() {
         let (name, indexes) = (directory.name(), args.snapshot.indexes.display());
         eprintln!(

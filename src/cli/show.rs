@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::store_flags::StoreFlags;
-use super::{Failure, print_json, print_line};
+use super::{Context, Failure, print_json, print_line};
 use crate::store::{Provenance, Refresh, field};
 use crate::track::{Track, TrackId};
 use crate::worker::rfc3339;
@@ -48,10 +48,10 @@ struct Source<'a> {
     fetched_at: String,
 }
 
-pub(super) fn run(args: ShowArgs) -> Result<(), Failure> {
+pub(super) fn run(args: ShowArgs, context: &Context) -> Result<(), Failure> {
     let id = TrackId::parse(&args.id).map_err(|error| Failure::Usage(error.to_string()))?;
     let location = args.store.location()?;
-    let store = args.store.open_existing()?;
+    let store = args.store.open_existing(context)?;
     let found = store.map(|store| store.get_refresh(&id)).transpose()?.flatten();
     let (track, refresh) = found.ok_or_else(|| NoTrack { id, store: location.redacted() })?;
     let shown = Shown::new(&track, &refresh);

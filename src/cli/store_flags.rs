@@ -8,7 +8,7 @@ use crate::config::{LMDB_MAP_GIB, MONGO_PATIENCE_SECONDS};
 use crate::source::mapping::{Mapping, check_mappings};
 use crate::store::{self, LmdbOptions, MongoOptions, RefreshStore, StoreLocation, StoreOptions};
 
-use super::Failure;
+use super::{Context, Failure};
 
 /// Where the catalogue lives.
 #[derive(Debug, Args)]
@@ -50,13 +50,13 @@ impl StoreFlags {
     }
 
     /// Opens the catalogue, creating it when it does not exist.
-    pub fn open(&self) -> Result<Arc<dyn RefreshStore>, Failure> {
-        Ok(store::open(&self.location()?, &self.options()?)?)
+    pub fn open(&self, context: &Context) -> Result<Arc<dyn RefreshStore>, Failure> {
+        Ok(store::open(&self.location()?, &self.options(context)?)?)
     }
 
     /// Opens the catalogue; `None` when it does not exist yet.
-    pub fn open_existing(&self) -> Result<Option<Arc<dyn RefreshStore>>, Failure> {
-        Ok(store::open_existing(&self.location()?, &self.options()?)?)
+    pub fn open_existing(&self, context: &Context) -> Result<Option<Arc<dyn RefreshStore>>, Failure> {
+        Ok(store::open_existing(&self.location()?, &self.options(context)?)?)
     }
 
     /// How an embedded catalogue is opened.
@@ -64,7 +64,7 @@ impl StoreFlags {
         LmdbOptions::with_map_gib(self.lmdb_map_gib)
     }
 
-    fn options(&self) -> Result<StoreOptions, Failure> {
+    fn options(&self, context: &Context) -> Result<StoreOptions, Failure> {
         check_mappings(&self.mongo_mappings)
             .map_err(|error| Failure::Usage(format!("--mongo-map: {error}")))?;
         Ok(StoreOptions {
@@ -75,6 +75,7 @@ impl StoreFlags {
                 mappings: self.mongo_mappings.clone(),
                 patience_seconds: self.mongo_patience_seconds,
             },
+            cancel: context.cancel.clone(),
         })
     }
 }

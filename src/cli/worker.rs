@@ -121,7 +121,7 @@ pub(super) fn run(args: WorkerArgs, context: &Context) -> Result<(), Failure> {
     let name = args.store.location()?.redacted();
     let snapshot = SnapshotDir::new(&args.snapshot.indexes, &args.snapshot.name)?;
     let empty = || format!("there is no catalogue {name}: fill it with `nearfield import FILE`");
-    let store = args.store.open_existing()?.ok_or_else(|| Failure::Work(empty().into()))?;
+    let store = args.store.open_existing(context)?.ok_or_else(|| Failure::Work(empty().into()))?;
     let _lock = WorkerLock::take(&snapshot)?;
     // A thread of its own, so that idle connections are looked after while the catalogue is written.
     let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

@@ -136,6 +136,14 @@ pub enum StoreError {
         /// The last failure.
         source: Box<mongodb::error::Error>,
     },
+    /// The work was asked to stop.
+    #[error("{name}: interrupted while {action}")]
+    Interrupted {
+        /// The collection.
+        name: String,
+        /// What was going on.
+        action: &'static str,
+    },
     /// A call failed for good.
     #[error("{name}: {action} failed")]
     Mongo {
@@ -164,6 +172,14 @@ pub enum StoreError {
         /// The fields that are looked at.
         expected: String,
     },
+    /// Several fields hold ids.
+    #[error("{name}: {fields} hold different ids; say which is the track's: --mongo-map FIELD=id")]
+    Keys {
+        /// The collection.
+        name: String,
+        /// The fields.
+        fields: String,
+    },
     /// A document that gives no track.
     #[error("{name}: a document is not a track; correct or remove it")]
     Document {
@@ -174,7 +190,7 @@ pub enum StoreError {
     },
     /// Documents that were not read.
     #[error(
-        "{name}: {got} of {expected} documents were read; find those without a text in {key:?} by {{ {key:?}: {{ $not: {{ $type: \"string\" }} }} }}, and correct or remove them"
+        "{name}: {got} of {expected} documents were read; find those without a text in {key:?} by {{ {key:?}: {{ $not: {{ $type: \"string\" }} }} }}, and correct or remove them; where there are none others wrote meanwhile: run again"
     )]
     Incomplete {
         /// The collection.

@@ -29,6 +29,7 @@ pub use location::StoreLocation;
 pub use mongo::{DocumentError, MongoOptions, MongoStore};
 pub use refresh::{Provenance, Refresh, Refreshed, field};
 
+use crate::progress::CancelToken;
 use crate::track::{Track, TrackId};
 
 /// Tracks that can be counted and read through in order: all that a build needs.
@@ -109,19 +110,23 @@ impl std::ops::AddAssign for UpsertCounts {
 }
 
 /// How catalogues are opened, whichever kind a URI names.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct StoreOptions {
     /// Of the embedded store.
     pub lmdb: LmdbOptions,
     /// Of a collection of MongoDB.
     pub mongo: MongoOptions,
+    /// Ends waiting for a server that is away.
+    pub cancel: CancelToken,
 }
 
 /// Opens the catalogue at `location`, creating it when it does not exist.
 pub fn open(location: &StoreLocation, options: &StoreOptions) -> Result<Arc<dyn RefreshStore>, StoreError> {
     match location {
         StoreLocation::Lmdb(path) => Ok(Arc::new(LmdbStore::open(path, &options.lmdb)?)),
-        StoreLocation::Mongo(uri) => Ok(Arc::new(MongoStore::open(uri, options.mongo.clone())?)),
+        StoreLocation::Mongo(uri) => {
+            Ok(Arc::new(MongoStore::open_until(uri, options.mongo.clone(), &options.cancel)?))
+        }
     }
 }
 

@@ -87,3 +87,32 @@ fn changes_are_counted_whoever_made_them() {
     assert_eq!(store.changed_since(since, 1_000).unwrap(), Some(5));
     assert_eq!(store.changed_since(since, 2).unwrap(), Some(2));
 }
+
+#[test]
+#[ignore = "needs a replica set"]
+fn a_batch_is_written_although_others_write_the_same_documents_or_read_elsewhere() {
+    let server = address("MONGO_REPLICA_URL");
+    let collection = TestCollection::at(&format!("{server}&readPreference=secondaryPreferred"));
+    let store = collection.store();
+    let tracks: Vec<Track> = demo::catalogue(600, 1).collect();
+    store.upsert(tracks.clone(), 1).unwrap();
+    let changed = tracks.iter().cloned().map(|mut track| {
+        track.values.insert("energy".into(), 0.125);
+        track
+    });
+    let changed: Vec<Track> = changed.collect();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let play = doc! { "$inc": { "plays": 1 } };
+                collection.with(async |raw| raw.update_many(doc! {}, play).await.unwrap());
+            }
+        });
+        for run in 2..3 {
+            store.upsert(if run % 2 == 0 { changed.clone() } else { tracks.clone() }, run).unwrap();
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(all(&store).iter().all(|track| track.values["energy"] == 0.125));
+}

@@ -1,6 +1,7 @@
 //! A MongoDB server that is killed.
 
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -129,4 +130,25 @@ fn what_was_acknowledged_outlives_a_killed_server() {
     let mut expected = tracks.clone();
     expected.sort_by(|a, b| a.id.cmp(&b.id));
     assert!(all(&store) == expected);
+}
+
+#[test]
+fn a_signal_ends_waiting_for_a_server_that_is_away() {
+    let mut server = Mongod::start();
+    drop(filled(&server));
+    let here = Workplace::new();
+    let uri = server.uri();
+    server.kill();
+    let mut build = here.command(&["build", "--store", &uri, "--mongo-patience-seconds", "3600"]);
+    let mut build = build.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(build.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("trying again"), "{line}");
+    Command::new("kill").args(["-TERM", &build.id().to_string()]).status().unwrap();
+    let status = wait_for("the end", || build.try_wait().unwrap());
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(rest.contains("interrupted while connecting"), "{rest}");
 }

@@ -2,7 +2,7 @@
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Decimal128, Document, doc};
-use nearfield::store::{CatalogueStore, MongoOptions};
+use nearfield::store::{CatalogueStore, MongoOptions, TrackReader};
 use nearfield::track::Track;
 
 use crate::mongo::{TestCollection, all, by_id, id};
@@ -71,7 +71,7 @@ fn other_fields_are_mapped() {
     unknown.values.insert("tempo".into(), 91.0);
     store.upsert(vec![newer, unknown], 1).unwrap();
     let document = collection.document(doc! { "song.key": "a" });
-    assert_eq!(document.get_f64("bpm").unwrap(), 90.0);
+    assert_eq!(document.get_i64("bpm").unwrap(), 90);
     assert_eq!(document.get_document("meta").unwrap().get_f64("loud").unwrap(), -4.0);
     assert!(!document.contains_key("tempo"));
     assert_eq!(store.get(&id("c")).unwrap().unwrap().values["tempo"], 91.0);
@@ -98,7 +98,17 @@ fn a_write_keeps_a_documents_layout_and_what_is_not_ours() {
     assert_eq!(features.get_str("theirs").unwrap(), "x");
     assert_eq!(document.get_str("album").unwrap(), "Z");
     let artist = document.get_array("artists").unwrap()[0].as_document().unwrap();
-    assert_eq!(artist.get_i32("followers").unwrap(), 3, "artists that did not change were not touched");
+    assert_eq!(artist.get_i32("followers").unwrap(), 3);
+    // Others' objects are not written over: what changes in them is kept beside them, and counts.
+    newer.artists = vec!["X".into(), "W".into()];
+    store.upsert(vec![newer.clone()], 1).unwrap();
+    let document = collection.document(by_id("a"));
+    assert_eq!(
+        document.get_array("artists").unwrap()[0].as_document().unwrap().get_i32("followers").unwrap(),
+        3
+    );
+    assert_eq!(store.get(&id("a")).unwrap().unwrap().artists, ["X", "W"]);
+    assert_eq!(all(&store)[0].artists, ["X", "W"]);
     // Writing the same again writes nothing.
     let counts = store.upsert(vec![newer], 2).unwrap();
     assert_eq!((counts.unchanged, counts.updated), (1, 0));
@@ -125,6 +135,59 @@ fn documents_with_one_id_are_one_track() {
     assert_eq!(tracks.len(), 2);
     assert_eq!(tracks[0].genres, ["rock", "jazz"]);
     assert_eq!((tracks[0].values["energy"], tracks[0].values["valence"]), (0.5, 0.25));
+    // What is written is what is read, in whichever of them it lies.
+    let store = collection.store();
+    assert_eq!(store.get(&id("a")).unwrap().as_ref(), Some(&tracks[0]));
+    let mut newer = Track::new(id("a"));
+    newer.values.insert("energy".into(), 0.75);
+    newer.values.insert("valence".into(), 0.125);
+    assert_eq!(store.upsert(vec![newer.clone()], 1).unwrap().updated, 1);
+    let read = &all(&store)[0];
+    assert_eq!((read.values["energy"], read.values["valence"]), (0.75, 0.125));
+    assert_eq!(store.upsert(vec![newer], 2).unwrap().unchanged, 1);
+    assert_eq!(store.count().unwrap(), 3);
+}
+
+#[test]
+fn ids_that_are_not_stored_as_they_are_fail_a_build_instead_of_being_lost() {
+    let collection = TestCollection::new();
+    collection.insert(&[doc! { "uri": "spotify:track:4qPNDBW1i3p13qLCt0Ki3A", "energy": 0.5 }]);
+    let here = Workplace::new();
+    let build = ["build", "--engines", "exact", "--store", collection.uri()];
+    here.check_fails(&build, 1, &["no field holds a track id", "--mongo-map"]);
+    let mapped = [&build[..], &["--mongo-map", "uri=id"]].concat();
+    here.check_fails(&mapped, 1, &["stored as it is", "4qPNDBW1i3p13qLCt0Ki3A"]);
+}
+
+#[test]
+fn the_key_stays_what_it_was_found_to_be() {
+    let collection = TestCollection::new();
+    collection.insert(&[doc! { "_id": "song-1", "track_id": "4qPNDBW1i3p13qLCt0Ki3A", "energy": 0.5 }]);
+    assert_eq!(all(&collection.store())[0].id, id("4qPNDBW1i3p13qLCt0Ki3A"));
+    // Alone it would be told by its `_id`.
+    collection.with(async |raw| {
+        raw.delete_one(by_id("song-1")).await.unwrap();
+        raw.insert_one(doc! { "_id": "song-2", "track_id": "local-2" }).await.unwrap();
+    });
+    assert_eq!(all(&collection.store())[0].id, id("local-2"));
+    let other = TestCollection::new();
+    other.insert(&[doc! { "_id": "song-1", "track_id": "local-1" }]);
+    let here = Workplace::new();
+    here.check_fails(&["build", "--store", other.uri()], 1, &["_id and track_id", "--mongo-map FIELD=id"]);
+}
+
+#[test]
+fn fields_that_nobody_asks_for_are_no_burden() {
+    let collection = TestCollection::new();
+    let plays: Document = (0..6_000).map(|user| (format!("user{user}"), Bson::from(1))).collect();
+    collection.insert(&[doc! { "_id": "a", "plays_by_user": plays, "energy": 0.5 }]);
+    let store = collection.store();
+    let mut newer = Track::new(id("a"));
+    newer.values.insert("energy".into(), 0.75);
+    assert_eq!(store.upsert(vec![newer], 1).unwrap().updated, 1);
+    let document = collection.document(by_id("a"));
+    assert_eq!(document.get_document("plays_by_user").unwrap().len(), 6_000);
+    assert_eq!(all(&store)[0].values["energy"], 0.75);
 }
 
 #[test]

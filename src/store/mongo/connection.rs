@@ -10,19 +10,22 @@ use mongodb::{Client, Collection, Database};
 use tokio::runtime::Runtime;
 
 use super::options::{Address, MongoOptions};
+use crate::progress::CancelToken;
 use crate::store::StoreError;
 
 /// How long the driver looks for a server before a call fails.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a single call may take: a server that hangs keeps its connections open.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a single call may take at least, however little patience there is.
+const LEAST_CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// What is known of collections besides their documents.
+const STATES: &str = "nearfield_worker";
 /// Between two tries: the first wait, and the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Codes of servers that will answer again: shutting down, not primary, stepping down, network trouble behind them.
-const PASSING_CODES: [i32; 11] = [6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435];
+pub(super) const PASSING_CODES: [i32; 11] = [6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435];
 /// A cursor that the server no longer knows, after a restart.
 const CURSOR_NOT_FOUND: i32 = 43;
 
@@ -57,6 +60,7 @@ pub(super) struct Connection {
     /// What the server can do.
     pub can: Abilities,
     patience: Duration,
+    cancel: CancelToken,
     /// For messages: host, database and collection, no password.
     pub name: String,
 }
@@ -68,7 +72,7 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    pub fn open(uri: &str, options: &MongoOptions) -> Result<Self, StoreError> {
+    pub fn open(uri: &str, options: &MongoOptions, cancel: &CancelToken) -> Result<Self, StoreError> {
         let wrong = |source: Error| StoreError::MongoUri { what: source.to_string() };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -98,11 +102,16 @@ impl Connection {
         let database = client.database(&database);
         let collection = database.collection(&collection);
         let patience = Duration::from_secs(options.patience_seconds);
-        let mut connection =
-            Self { runtime, database, collection, can: Abilities::default(), patience, name };
+        let (can, cancel) = (Abilities::default(), cancel.clone());
+        let mut connection = Self { runtime, database, collection, can, patience, cancel, name };
         let hello = connection.command("connecting", &doc! { "hello": 1 })?;
         connection.can = Abilities::of(&hello);
         Ok(connection)
+    }
+
+    /// Where is kept what is known of collections besides their documents, by their names.
+    pub fn states(&self) -> Collection<Document> {
+        self.database.collection(STATES)
     }
 
     /// Makes a call until it succeeds, fails for good, or patience ends; it must be safe to make twice. `action` says
@@ -122,12 +131,19 @@ impl Connection {
     ) -> Result<T, StoreError> {
         let started = Instant::now();
         let mut wait = FIRST_WAIT;
+        // A server that hangs keeps its connections open.
+        let limit = self.patience.max(LEAST_CALL_TIMEOUT);
         loop {
-            let source = match tokio::time::timeout(CALL_TIMEOUT, call()).await {
+            let tried = tokio::select! {
+                biased;
+                () = self.cancel.asked() => return Err(self.interrupted(action)),
+                tried = tokio::time::timeout(limit, call()) => tried,
+            };
+            let source = match tried {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) if is_passing(&error) => error,
                 Ok(Err(error)) => return Err(self.failed(action, error)),
-                Err(_) => Error::custom(format!("no answer within {} s", CALL_TIMEOUT.as_secs())),
+                Err(_) => Error::custom(format!("no answer within {} s", limit.as_secs())),
             };
             if started.elapsed() + wait > self.patience {
                 return Err(StoreError::MongoLost {
@@ -139,9 +155,17 @@ impl Connection {
             }
             tracing::warn!("{}: {action} failed, trying again in {wait:?}: {source}", self.name);
             // Half of it at random, so that many clients do not return at the same moment.
-            tokio::time::sleep(wait.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+            let pause = wait.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+            tokio::select! {
+                () = self.cancel.asked() => return Err(self.interrupted(action)),
+                () = tokio::time::sleep(pause) => {}
+            }
             wait = (2 * wait).min(LONGEST_WAIT);
         }
+    }
+
+    fn interrupted(&self, action: &'static str) -> StoreError {
+        StoreError::Interrupted { name: self.name.clone(), action }
     }
 
     pub fn failed(&self, action: &'static str, source: Error) -> StoreError {
@@ -154,8 +178,15 @@ impl Connection {
     }
 }
 
+/// An answer that is an error, and may be none the next time.
+#[derive(Debug)]
+pub(super) struct PassingAnswer;
+
 /// Whether the same call may succeed later.
 fn is_passing(error: &Error) -> bool {
+    if error.contains_label("RetryableWriteError") || error.contains_label("TransientTransactionError") {
+        return true;
+    }
     match &*error.kind {
         ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => {
             true
@@ -163,6 +194,6 @@ fn is_passing(error: &Error) -> bool {
         ErrorKind::Command(command) => {
             PASSING_CODES.contains(&command.code) || command.code == CURSOR_NOT_FOUND
         }
-        _ => error.contains_label("RetryableWriteError") || error.contains_label("TransientTransactionError"),
+        _ => error.get_custom::<PassingAnswer>().is_some(),
     }
 }

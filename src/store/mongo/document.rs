@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use mongodb::bson::{Document, RawBsonRef, RawDocument};
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use serde_json::{Map, Number, Value};
 
-use crate::source::columns::Field;
+use crate::source::columns::{ColumnPlan, Field};
 use crate::source::flatten::Columns;
 use crate::source::mapping::Mapping;
 use crate::source::row::RowMapper;
@@ -14,7 +14,8 @@ use crate::source::{Cell, RawRow};
 use crate::store::Refresh;
 use crate::track::{Track, TrackId};
 
-use super::layout::{OTHER_VALUES, OTHER_VECTORS, REFRESH, RUN, unescape};
+use super::layout::{OTHER_VALUES, OTHER_VECTORS, OWN, REFRESH, RUN, unescape};
+use super::pages::OWN_KEY;
 
 /// Deeper values than this are not read.
 const MAX_DEPTH: usize = 8;
@@ -41,10 +42,18 @@ pub(super) struct Known {
     pub run: u64,
     /// What refreshing left with it.
     pub refresh: Refresh,
-    /// The fields of the document that give something, nested ones with dots, and what they give.
-    pub fields: Vec<(String, Field)>,
-    /// All its fields that have a value.
-    pub names: Vec<String>,
+    /// The fields of the document that are to give something, nested ones with dots, and what.
+    pub given: Vec<(String, Field)>,
+    /// The document, as far as it was asked for.
+    pub raw: RawDocumentBuf,
+}
+
+impl Known {
+    /// What finds this document and no other.
+    pub fn query(&self) -> Document {
+        let own = at(&self.raw, OWN_KEY).and_then(|own| Bson::try_from(own).ok());
+        doc! { OWN_KEY: own.unwrap_or(Bson::Null) }
+    }
 }
 
 /// Makes tracks of the documents of one collection.
@@ -66,24 +75,40 @@ struct Kind {
 
 impl Kind {
     fn new(columns: Vec<String>, key: &str, mappings: &[Mapping]) -> Self {
-        let mut mappings = mappings.to_vec();
-        let given = |mappings: &[Mapping], column: &str| mappings.iter().any(|known| known.column == column);
-        if !given(&mappings, key) {
-            mappings.push(Mapping { column: key.to_owned(), field: Field::Id });
+        let mut all = mappings.to_vec();
+        if !all.iter().any(|known| known.column == key) {
+            all.push(Mapping { column: key.to_owned(), field: Field::Id });
         }
+        let own: Vec<Mapping> = columns.iter().filter_map(|column| own_mapping(column)).collect();
         for column in &columns {
             let field = match column.split_once('.') {
                 Some((OTHER_VALUES, name)) => Field::Value(unescape(name)),
                 Some((OTHER_VECTORS, name)) => Field::Vector(unescape(name)),
                 _ => continue,
             };
-            if !given(&mappings, column) {
-                mappings.push(Mapping { column: column.clone(), field });
+            if !all.iter().any(|known| known.column == *column) {
+                all.push(Mapping { column: column.clone(), field });
             }
         }
-        let mapper = RowMapper::new(&columns, &mappings);
+        // What we wrote beside a field counts instead of it.
+        let plan = ColumnPlan::new(&columns, &all);
+        for (column, target) in columns.iter().zip(plan.targets()) {
+            let field = target.as_ref().map(|target| &target.field);
+            if own.iter().any(|own| Some(&own.field) == field) {
+                all.retain(|known| known.column != *column);
+                all.push(Mapping { column: column.clone(), field: Field::Ignore });
+            }
+        }
+        all.extend(own);
+        let mapper = RowMapper::new(&columns, &all);
         Self { columns, mapper }
     }
+}
+
+/// What a field of our own gives.
+fn own_mapping(column: &str) -> Option<Mapping> {
+    let name = column.strip_prefix(OWN)?.strip_prefix('.')?;
+    Some(Mapping { column: column.to_owned(), field: unescape(name).parse().ok()? })
 }
 
 impl Decoder {
@@ -104,14 +129,12 @@ impl Decoder {
     }
 
     /// The same, with what a write must know.
-    pub fn known(&mut self, document: &RawDocument) -> Result<Known, DocumentError> {
-        let Decoded { track, run, refresh, has } = self.decode(document)?;
+    pub fn known(&mut self, raw: RawDocumentBuf) -> Result<Known, DocumentError> {
+        let Decoded { track, run, refresh, has } = self.decode(&raw)?;
         let kind = &self.kinds[&has];
         let targets = kind.columns.iter().zip(kind.mapper.plan().targets());
-        let fields =
-            targets.filter_map(|(name, target)| Some((name.clone(), target.as_ref()?.field.clone())));
-        let fields = fields.collect();
-        Ok(Known { track, run, refresh, fields, names: kind.columns.clone() })
+        let given = targets.filter_map(|(name, target)| Some((name.clone(), target.as_ref()?.field.clone())));
+        Ok(Known { track, run, refresh, given: given.collect(), raw })
     }
 
     fn decode(&mut self, document: &RawDocument) -> Result<Decoded, DocumentError> {
@@ -139,6 +162,10 @@ impl Decoder {
         let cells = cells.into_iter().filter(is_there).collect();
         let row = RawRow { line: 0, columns: &kind.columns, cells };
         match kind.mapper.map(&row) {
+            // It would not be found by the id it gives.
+            Ok(mapped) if text_at(document, &self.key) != Some(mapped.track.id.as_str()) => {
+                Err(error(id, format!("an id must be stored as it is: {}", mapped.track.id)))
+            }
             Ok(mapped) => Ok(Decoded { track: mapped.track, run, refresh: refresh.unwrap_or_default(), has }),
             Err(bad) => Err(error(id, bad.reason)),
         }
@@ -152,6 +179,19 @@ struct Decoded {
     refresh: Refresh,
     /// Whether the document has a value, by column.
     has: Vec<bool>,
+}
+
+/// What is at a path of a document.
+pub(super) fn at<'d>(document: &'d RawDocument, path: &str) -> Option<RawBsonRef<'d>> {
+    match path.split_once('.') {
+        None => document.get(path).ok().flatten(),
+        Some((first, rest)) => at(document.get_document(first).ok()?, rest),
+    }
+}
+
+/// The text at a path of a document.
+pub(super) fn text_at<'d>(document: &'d RawDocument, path: &str) -> Option<&'d str> {
+    at(document, path).and_then(RawBsonRef::as_str)
 }
 
 /// Whether a document's field `key` is text that is an id as it stands.

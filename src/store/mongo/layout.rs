@@ -1,12 +1,12 @@
 //! How a track is written: each field where its document has it already, else under nearfield's own name, flat.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, RawArray, RawBsonRef, RawDocument, doc};
 
-use crate::source::columns::{DEFAULT_VECTOR, Field, names_of};
+use crate::source::columns::{DEFAULT_VECTOR, Field};
 use crate::store::{Provenance, Refresh};
 use crate::track::{Track, value};
 
-use super::document::Known;
+use super::document::{Known, at};
 
 /// The import that last touched a document's genres.
 pub(super) const RUN: &str = "nearfield_run";
@@ -14,6 +14,8 @@ pub(super) const RUN: &str = "nearfield_run";
 pub(super) const REFRESH: &str = "nearfield_refresh";
 /// Values that nearfield does not know by name.
 pub(super) const OTHER_VALUES: &str = "values";
+/// What had no place of its own in somebody's document; it counts instead of what is there.
+pub(super) const OWN: &str = "nearfield";
 /// Vectors but the default one.
 pub(super) const OTHER_VECTORS: &str = "vectors";
 
@@ -32,22 +34,6 @@ pub(super) fn changes(before: Option<&Known>, after: &Track, run: u64) -> Docume
     let mut changes = Document::new();
     let empty = Track::new(after.id.clone());
     let old = before.map_or(&empty, |known| &known.track);
-    let mut set = |field: Field, value: Bson| {
-        let place = place_of(before, &field);
-        match place.strip_suffix(".name").or_else(|| place.strip_suffix(".id")) {
-            // A list of objects cannot be set part by part: artists and their ids are written together.
-            Some(list) if field == Field::Artists || field == Field::ArtistIds => {
-                changes.insert(list, people(after));
-            }
-            // Pictures of several sizes stay; another one is put beside them.
-            None if field == Field::AlbumImage && place.ends_with(".url") => {
-                changes.insert(field.to_string(), value);
-            }
-            _ => {
-                changes.insert(place, value);
-            }
-        }
-    };
     let text = |text: &Option<String>| text.clone().map(Bson::String);
     let list = |list: &[String]| (!list.is_empty()).then(|| Bson::from(list.to_vec()));
     let count = |n: Option<u32>| n.map(|n| Bson::Int64(n.into()));
@@ -68,18 +54,23 @@ pub(super) fn changes(before: Option<&Known>, after: &Track, run: u64) -> Docume
         if let Some(new) = new
             && old.as_ref() != Some(&new)
         {
-            set(field, new);
+            changes.insert(place_of(before, &field, old.is_some()), new);
         }
     }
     for (name, value) in &after.values {
-        if old.values.get(name).map(|old| old.to_bits()) != Some(value.to_bits()) {
-            set(Field::Value(name.clone()), Bson::Double(*value));
+        let old = old.values.get(name);
+        if old.map(|old| old.to_bits()) != Some(value.to_bits()) {
+            let place = place_of(before, &Field::Value(name.clone()), old.is_some());
+            let number = number_like(before.and_then(|known| at(&known.raw, &place)), *value);
+            changes.insert(place, number);
         }
     }
     for (name, vector) in &after.vectors {
-        if old.vectors.get(name) != Some(vector) {
+        let old = old.vectors.get(name);
+        if old != Some(vector) {
             let numbers: Vec<f64> = vector.iter().map(|x| f64::from(*x)).collect();
-            set(Field::Vector(name.clone()), Bson::from(numbers));
+            let place = place_of(before, &Field::Vector(name.clone()), old.is_some());
+            changes.insert(place, Bson::from(numbers));
         }
     }
     // A track of which nothing but its id is known gets a document, too.
@@ -87,6 +78,17 @@ pub(super) fn changes(before: Option<&Known>, after: &Track, run: u64) -> Docume
         changes.insert(RUN, run as i64);
     }
     changes
+}
+
+/// A number of the type that there is, where it is of that type.
+fn number_like(there: Option<RawBsonRef<'_>>, value: f64) -> Bson {
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    match there {
+        Some(RawBsonRef::Int32(_) | RawBsonRef::Int64(_)) if value.fract() == 0.0 && value.abs() <= EXACT => {
+            Bson::Int64(value as i64)
+        }
+        _ => Bson::Double(value),
+    }
 }
 
 /// What refreshing left, as it is in the document.
@@ -104,43 +106,70 @@ pub(super) fn refresh_document(refresh: &Refresh) -> Document {
     }
 }
 
-/// Artists as Spotify writes them.
-fn people(track: &Track) -> Bson {
-    let ids = track.artist_ids.iter().map(Some).chain(std::iter::repeat(None));
-    let people = track.artists.iter().zip(ids).map(|(name, id)| match id {
-        Some(id) => Bson::Document(doc! { "name": name, "id": id }),
-        None => Bson::Document(doc! { "name": name }),
-    });
-    Bson::Array(people.collect())
+/// Where a field is to be written: where its document has it, if nothing else is there; at its usual place, if nothing is
+/// there at all; else at a place of our own. What others put into a document is never written over.
+fn place_of(before: Option<&Known>, field: &Field, has_value: bool) -> String {
+    let Some(known) = before else { return usual(field) };
+    let mut given = known.given.iter().filter(|(_, given)| given == field).map(|(name, _)| name);
+    let place = match (given.next(), given.next()) {
+        (Some(name), None) if has_value && holds(field, at(&known.raw, name)) => return name.clone(),
+        (Some(_), _) => return own(field),
+        (None, _) => match field {
+            // Beside the other features of the document.
+            Field::Value(name) if is_feature(name) && at(&known.raw, FEATURES).is_some() => {
+                format!("{FEATURES}.{name}")
+            }
+            field => usual(field),
+        },
+    };
+    if is_free(&known.raw, &place) { place } else { own(field) }
 }
 
-/// Where a field is, or will be: never where the document has an object with something else in it.
-fn place_of(before: Option<&Known>, field: &Field) -> String {
-    let given = before.and_then(|known| known.fields.iter().find(|(_, given)| given == field));
-    if let Some((name, _)) = given {
-        return name.clone();
-    }
-    let is_object = |place: &str| {
-        let inside = |name: &String| name.strip_prefix(place).is_some_and(|rest| rest.starts_with('.'));
-        before.is_some_and(|known| known.names.iter().any(inside))
-    };
-    let mut usual = vec![match field {
-        Field::Value(name) if value::ALL.contains(&name.as_str()) => {
-            // Beside the other features of the document.
-            let is_feature = !matches!(name.as_str(), value::POPULARITY | value::RELEASE_YEAR);
-            if is_feature && is_object(FEATURES) { format!("{FEATURES}.{name}") } else { name.clone() }
-        }
+/// Where a document without any of it has a field.
+fn usual(field: &Field) -> String {
+    match field {
+        Field::Value(name) if value::ALL.contains(&name.as_str()) => name.clone(),
         Field::Value(name) => format!("{OTHER_VALUES}.{}", escape(name)),
         Field::Vector(name) if name == DEFAULT_VECTOR => name.clone(),
         Field::Vector(name) => format!("{OTHER_VECTORS}.{}", escape(name)),
         other => other.to_string(),
-    }];
-    usual.extend(names_of(field).iter().filter(|name| !name.contains('.')).map(|name| (*name).to_owned()));
-    if let Field::Value(name) = field {
-        usual.push(format!("{OTHER_VALUES}.{}", escape(name)));
     }
-    let free = usual.iter().position(|place| !is_object(place)).unwrap_or(0);
-    usual.swap_remove(free)
+}
+
+fn own(field: &Field) -> String {
+    format!("{OWN}.{}", escape(&field.to_string()))
+}
+
+fn is_feature(name: &str) -> bool {
+    value::ALL.contains(&name) && !matches!(name, value::POPULARITY | value::RELEASE_YEAR)
+}
+
+/// Whether what is there is this field and nothing more.
+fn holds(field: &Field, there: Option<RawBsonRef<'_>>) -> bool {
+    let Some(there) = there else { return false };
+    let texts = |list: &RawArray| list.into_iter().all(|item| item.is_ok_and(|item| item.as_str().is_some()));
+    match field {
+        Field::Value(_) | Field::TrackNumber | Field::DiscNumber => matches!(
+            there,
+            RawBsonRef::Int32(_) | RawBsonRef::Int64(_) | RawBsonRef::Double(_) | RawBsonRef::Decimal128(_)
+        ),
+        Field::Explicit => there.as_bool().is_some(),
+        Field::Artists | Field::ArtistIds | Field::Genres => there.as_array().is_some_and(texts),
+        Field::Vector(_) => there.as_array().is_some(),
+        _ => there.as_str().is_some(),
+    }
+}
+
+/// Whether nothing is at `place`, and it can be made.
+fn is_free(document: &RawDocument, place: &str) -> bool {
+    let is_absent = |there: Option<RawBsonRef<'_>>| there.is_none_or(|there| there == RawBsonRef::Null);
+    match place.split_once('.') {
+        None => is_absent(at(document, place)),
+        Some((outer, _)) => match at(document, outer) {
+            Some(RawBsonRef::Document(_)) => is_absent(at(document, place)),
+            outer => outer.is_none(),
+        },
+    }
 }
 
 const FEATURES: &str = "audio_features";
@@ -153,37 +182,84 @@ mod tests {
     use crate::store::mongo::document::Decoder;
     use crate::track::TrackId;
 
-    /// What must be set in `document` so that it says what `change` makes of its track.
-    fn check(document: Document, change: impl FnOnce(&mut Track), expected: Document) {
-        let raw = RawDocumentBuf::try_from(&document).unwrap();
-        let known = Decoder::new("_id", &[]).known(&raw).unwrap();
+    /// What must be set in `document` so that it says what `change` makes of its track; done, it says so.
+    fn check(document: Document, change: impl Fn(&mut Track), expected: Document) {
+        let read = |document: &Document| {
+            Decoder::new("_id", &[]).known(RawDocumentBuf::try_from(document).unwrap()).unwrap()
+        };
+        let known = read(&document);
         let mut track = known.track.clone();
         change(&mut track);
         let mut set = changes(Some(&known), &track, 0);
         set.remove(RUN);
         assert_eq!(set, expected, "{document}");
+        let mut after = document.clone();
+        for (place, value) in set {
+            match place.split_once('.') {
+                None => drop(after.insert(place, value)),
+                Some((outer, inner)) => {
+                    let inside = after.entry(outer.to_owned()).or_insert_with(|| doc! {}.into());
+                    inside.as_document_mut().unwrap().insert(inner, value);
+                }
+            }
+        }
+        assert_eq!(read(&after).track, track, "{after}");
     }
 
     #[test]
-    fn fields_are_written_where_they_are_and_others_where_they_hurt_nothing() {
-        let energy = |track: &mut Track| {
-            track.values.insert("energy".into(), 0.5);
-        };
+    fn values_are_written_where_they_are_and_over_nothing_else() {
+        let energy = |track: &mut Track| _ = track.values.insert("energy".into(), 0.5);
         check(doc! { "_id": "a" }, energy, doc! { "energy": 0.5 });
+        check(doc! { "_id": "a", "energy": Bson::Null }, energy, doc! { "energy": 0.5 });
         check(doc! { "_id": "a", "energy": 0.5 }, energy, doc! {});
+        check(doc! { "_id": "a", "energy": 0.25 }, energy, doc! { "energy": 0.5 });
         check(
             doc! { "_id": "a", "audio_features": { "tempo": 1 } },
             energy,
             doc! { "audio_features.energy": 0.5 },
         );
-        check(doc! { "_id": "a", "energy": { "mean": 1 } }, energy, doc! { "values.energy": 0.5 });
+        check(doc! { "_id": "a", "audio_features": 3 }, energy, doc! { "nearfield.energy": 0.5 });
+        for theirs in [Bson::from(doc! { "mean": 1 }), "high".into(), "0.25".into(), Bson::from(vec![1])] {
+            check(doc! { "_id": "a", "energy": theirs }, energy, doc! { "nearfield.energy": 0.5 });
+        }
+        let key = |track: &mut Track| _ = track.values.insert("key".into(), 7.0);
+        check(doc! { "_id": "a", "key": 3 }, key, doc! { "key": 7_i64 });
+        check(doc! { "_id": "a", "key": "C#" }, key, doc! { "nearfield.key": 7.0 });
+        let other = |track: &mut Track| _ = track.values.insert("warmth".into(), 0.5);
+        check(doc! { "_id": "a" }, other, doc! { "values.warmth": 0.5 });
+        check(doc! { "_id": "a", "values": [1, 2] }, other, doc! { "nearfield.value:warmth": 0.5 });
+        check(
+            doc! { "_id": "a", "values": { "warmth": "w" } },
+            other,
+            doc! { "nearfield.value:warmth": 0.5 },
+        );
+    }
+
+    #[test]
+    fn names_are_written_where_they_are_and_over_nothing_else() {
         let album = |track: &mut Track| track.album = Some("Z".into());
         check(doc! { "_id": "a" }, album, doc! { "album": "Z" });
         check(doc! { "_id": "a", "album": { "name": "Y", "label": "x" } }, album, doc! { "album.name": "Z" });
-        check(doc! { "_id": "a", "album": { "label": "x" } }, album, doc! { "album_name": "Z" });
+        check(doc! { "_id": "a", "album": { "label": "x" } }, album, doc! { "nearfield.album": "Z" });
+        check(doc! { "_id": "a", "album": [{ "title": "x" }] }, album, doc! { "nearfield.album": "Z" });
+        let cover = Bson::Binary(mongodb::bson::Binary { subtype: 0.into(), bytes: vec![1] });
+        check(doc! { "_id": "a", "album": { "cover": cover } }, album, doc! { "nearfield.album": "Z" });
         let image = |track: &mut Track| track.album_image = Some("u".into());
         let images = doc! { "_id": "a", "album": { "images": [{ "url": "v", "width": 1 }, { "url": "w" }] } };
-        check(images, image, doc! { "album_image": "u" });
+        check(images, image, doc! { "nearfield.album_image": "u" });
+        let artists = |track: &mut Track| track.artists = vec!["X".into(), "Y".into()];
+        check(doc! { "_id": "a", "artists": ["Z"] }, artists, doc! { "artists": ["X", "Y"] });
+        let people = doc! { "_id": "a", "artists": [{ "name": "Z", "id": "z", "followers": 3 }] };
+        check(people, artists, doc! { "nearfield.artists": ["X", "Y"] });
+        check(doc! { "_id": "a", "artists": "Z" }, artists, doc! { "nearfield.artists": ["X", "Y"] });
+    }
+
+    #[test]
+    fn genres_from_several_fields_are_replaced_as_a_whole() {
+        let genres = |track: &mut Track| track.genres = vec!["rock".into()];
+        check(doc! { "_id": "a", "genres": ["pop"] }, genres, doc! { "genres": ["rock"] });
+        let two = doc! { "_id": "a", "playlist_genre": "pop", "playlist_subgenre": "dance pop" };
+        check(two, genres, doc! { "nearfield.genres": ["rock"] });
     }
 
     #[test]

@@ -30,10 +30,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use futures_util::TryStreamExt;
-use mongodb::Collection;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
-use mongodb::options::{Acknowledgment, WriteConcern};
+use mongodb::bson::{RawDocumentBuf, doc};
 
+use crate::progress::CancelToken;
 use crate::track::{Track, TrackId};
 
 use super::{
@@ -45,13 +44,12 @@ use document::{Decoder, Known};
 use layout::{REFRESH, changes, refresh_document};
 use pages::{OWN_KEY, PageQuery, Reading};
 use shape::Shape;
-use writes::{STEP, Updates, bytewise, remove};
+use writes::{STEP, Updates, bytewise, durable, primary, remove};
 
 pub use document::DocumentError;
 pub use options::MongoOptions;
 
-/// Where workers leave their states, by the collection they are about.
-const STATES: &str = "nearfield_worker";
+/// Under which the worker's text is kept.
 const STATE: &str = "state";
 
 /// A catalogue in MongoDB.
@@ -68,7 +66,12 @@ pub struct MongoStore {
 impl MongoStore {
     /// Connects to the collection that `uri` and `options` name, and finds out which field its ids are in.
     pub fn open(uri: &str, options: MongoOptions) -> Result<Self, StoreError> {
-        let connection = Connection::open(uri, &options)?;
+        Self::open_until(uri, options, &CancelToken::new())
+    }
+
+    /// The same; every call ends with an error once `cancel` is asked to stop.
+    pub fn open_until(uri: &str, options: MongoOptions, cancel: &CancelToken) -> Result<Self, StoreError> {
+        let connection = Connection::open(uri, &options, cancel)?;
         let Shape { key, spelled } = Shape::find(&connection, &options)?;
         Ok(Self { connection, options, key, spelled })
     }
@@ -83,30 +86,33 @@ impl MongoStore {
         PageQuery::new(&self.key, &mapped.chain(spelled).collect::<Vec<_>>())
     }
 
-    fn states(&self) -> Collection<Document> {
-        self.connection.database.collection(STATES)
-    }
-
     fn document_error(&self, source: DocumentError) -> StoreError {
         StoreError::Document { name: self.connection.name.clone(), source }
     }
 
-    /// The documents of some ids.
+    /// The documents of some ids. Of those with the same id the last counts, with what the others know, as in a reading.
     fn find(&self, ids: &[&str], decoder: &mut Decoder) -> Result<HashMap<TrackId, Known>, StoreError> {
         let filter = doc! { &self.key: { "$in": ids } };
+        let query = self.pages().with_refreshes();
         let documents: Vec<RawDocumentBuf> = self.connection.call("looking tracks up", async || {
-            let found = self.connection.collection.find(filter.clone()).collation(bytewise());
+            let found = self.connection.collection.find(filter.clone()).projection(query.projection.clone());
+            let found = found.sort(doc! { OWN_KEY: 1 }).collation(bytewise()).selection_criteria(primary());
             found.await?.try_collect().await
         })?;
-        let mut known = HashMap::with_capacity(documents.len());
-        for document in &documents {
-            let found = decoder.known(document).map_err(|error| self.document_error(error))?;
+        let mut known: HashMap<TrackId, Known> = HashMap::with_capacity(documents.len());
+        for document in documents {
+            let mut found = decoder.known(document).map_err(|error| self.document_error(error))?;
+            if let Some(mut earlier) = known.remove(&found.track.id) {
+                earlier.track.merge(found.track, true);
+                found.track = earlier.track;
+            }
             known.insert(found.track.id.clone(), found);
         }
         Ok(known)
     }
 
-    /// Reads all documents. Those with the same id give one track: the later ones are merged into the first.
+    /// Reads all documents. Those with the same id give one track: the later ones are merged into the first, and what
+    /// refreshing left is with the last.
     fn read_all(
         &self,
         query: PageQuery,
@@ -115,6 +121,14 @@ impl MongoStore {
         let mut decoder = self.decoder();
         let reading = Reading::begin(&self.connection, query)?;
         let n_before = reading.count()?;
+        let incomplete = |expected, got| {
+            let (name, key) = (self.connection.name.clone(), self.key.clone());
+            StoreError::Incomplete { name, key, expected, got }
+        };
+        let n_unreadable = reading.count_unreadable()?;
+        if n_unreadable > 0 {
+            return Err(incomplete(n_before, n_before.saturating_sub(n_unreadable)));
+        }
         let mut n_read = 0;
         let mut waiting: Option<(Track, Refresh)> = None;
         let mut is_broken = false;
@@ -123,7 +137,10 @@ impl MongoStore {
                 n_read += 1;
                 let read = decoder.track(document).map_err(|error| self.document_error(error))?;
                 match &mut waiting {
-                    Some((first, _)) if first.id == read.0.id => first.merge(read.0, true),
+                    Some((first, refresh)) if first.id == read.0.id => {
+                        first.merge(read.0, true);
+                        *refresh = read.1;
+                    }
                     _ => {
                         if let Some((track, refresh)) = waiting.replace(read)
                             && visit(track, refresh).is_break()
@@ -149,8 +166,7 @@ impl MongoStore {
         if (n_before.min(n_after)..=n_before.max(n_after)).contains(&n_read) {
             return Ok(());
         }
-        let (name, key) = (self.connection.name.clone(), self.key.clone());
-        Err(StoreError::Incomplete { name, key, expected: n_after, got: n_read })
+        Err(incomplete(n_after, n_read))
     }
 }
 
@@ -201,7 +217,10 @@ impl CatalogueStore for MongoStore {
                     }
                 };
                 if !set.is_empty() {
-                    updates.set(doc! { &self.key: track.id.as_str() }, set, true);
+                    match known.get(&track.id) {
+                        Some(known) => updates.set(known.query(), set, false),
+                        None => updates.set(doc! { &self.key: track.id.as_str() }, set, true),
+                    }
                 }
             }
         }
@@ -250,7 +269,7 @@ impl RefreshStore for MongoStore {
                 merged.merge(track.clone(), false);
                 let mut set = changes(Some(known), &merged, known.run);
                 set.insert(REFRESH, refresh_document(refresh));
-                updates.set(doc! { &self.key: track.id.as_str() }, set, false);
+                updates.set(known.query(), set, false);
                 n_written += 1;
             }
         }
@@ -263,7 +282,7 @@ impl RefreshStore for MongoStore {
     }
 
     fn worker_state(&self) -> Result<Option<String>, StoreError> {
-        let states = self.states();
+        let states = self.connection.states();
         let found = self.connection.call("reading the worker's state", async || {
             states.find_one(doc! { OWN_KEY: self.connection.collection.name() }).await
         })?;
@@ -271,12 +290,11 @@ impl RefreshStore for MongoStore {
     }
 
     fn set_worker_state(&self, state: &str) -> Result<(), StoreError> {
-        let states = self.states();
+        let states = self.connection.states();
         self.connection.call("writing the worker's state", async || {
             let query = doc! { OWN_KEY: self.connection.collection.name() };
             let update = doc! { "$set": { STATE: state } };
-            let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
-            states.update_one(query, update).upsert(true).write_concern(durable).await.map(|_| ())
+            states.update_one(query, update).upsert(true).write_concern(durable()).await.map(|_| ())
         })
     }
 }

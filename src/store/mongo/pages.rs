@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use futures_util::TryStreamExt;
 use mongodb::ClientSession;
-use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
 use tokio::sync::Mutex;
 
@@ -15,8 +15,8 @@ use crate::source::columns::known_roots;
 use crate::store::StoreError;
 
 use super::connection::Connection;
-use super::document::DocumentError;
-use super::layout::{OTHER_VALUES, OTHER_VECTORS, REFRESH, RUN};
+use super::document::{DocumentError, at, text_at};
+use super::layout::{OTHER_VALUES, OTHER_VECTORS, OWN, REFRESH, RUN};
 use super::writes::bytewise;
 
 /// Documents of a page.
@@ -33,7 +33,8 @@ const NO_SNAPSHOT: [i32; 4] = [72, 239, 246, 263];
 pub(super) struct PageQuery {
     /// The field that ids are in.
     pub key: String,
-    projection: Document,
+    /// The fields that are asked for.
+    pub projection: Document,
 }
 
 /// The place behind a document.
@@ -46,7 +47,7 @@ struct Place {
 impl PageQuery {
     /// Asks for what tracks are made of, and for the fields `more`.
     pub fn new(key: &str, more: &[&str]) -> Self {
-        let mut projection = doc! { OWN_KEY: 1, RUN: 1, OTHER_VALUES: 1, OTHER_VECTORS: 1 };
+        let mut projection = doc! { OWN_KEY: 1, RUN: 1, OWN: 1, OTHER_VALUES: 1, OTHER_VECTORS: 1 };
         let known: Vec<&str> = known_roots().collect();
         for name in known.iter().chain([&key]).chain(more) {
             // A field and a field within it must not both be asked for.
@@ -69,7 +70,8 @@ impl PageQuery {
             Some(place) if key == OWN_KEY => doc! { key: { "$gt": &place.key } },
             Some(place) => doc! { "$or": [
                 { key: { "$gt": &place.key } },
-                { key: &place.key, OWN_KEY: { "$gt": place.own.clone() } },
+                // As an expression it compares values of different types, too.
+                { key: &place.key, "$expr": { "$gt": ["$_id", { "$literal": place.own.clone() }] } },
             ] },
         }
     }
@@ -111,8 +113,17 @@ impl<'a> Reading<'a> {
 
     /// How many documents the collection has, counted.
     pub fn count(&self) -> Result<u64, StoreError> {
+        self.count_of(doc! {})
+    }
+
+    /// How many of them have no text for an id, and are not read.
+    pub fn count_unreadable(&self) -> Result<u64, StoreError> {
+        self.count_of(doc! { &self.query.key: { "$not": { "$type": "string" } } })
+    }
+
+    fn count_of(&self, filter: Document) -> Result<u64, StoreError> {
         self.connection.call("counting tracks", async || {
-            let count = || self.connection.collection.count_documents(doc! {});
+            let count = || self.connection.collection.count_documents(filter.clone());
             let mut session = self.session.lock().await;
             if let Some(open) = session.as_mut() {
                 match count().session(open).await {
@@ -207,18 +218,10 @@ impl<'a> Reading<'a> {
                 reason: reason.to_owned(),
             },
         };
-        let key = at(last, &self.query.key).and_then(RawBsonRef::as_str);
+        let key = text_at(last, &self.query.key);
         let key = key.ok_or_else(|| broken("its key is no text"))?.to_owned();
         let own = at(last, OWN_KEY).and_then(|own| Bson::try_from(own).ok());
         Ok(Place { key, own: own.unwrap_or(Bson::Null) })
-    }
-}
-
-/// What is at a path of a document.
-fn at<'d>(document: &'d RawDocument, path: &str) -> Option<RawBsonRef<'d>> {
-    match path.split_once('.') {
-        None => document.get(path).ok().flatten(),
-        Some((first, rest)) => at(document.get_document(first).ok()?, rest),
     }
 }
 

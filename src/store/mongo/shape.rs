@@ -13,9 +13,12 @@ use super::connection::Connection;
 use super::document::has_id;
 use super::options::MongoOptions;
 use super::pages::OWN_KEY;
+use super::writes::durable;
 
 /// Documents that are looked at.
 const SAMPLE: i64 = 100;
+/// Under which it is kept which field holds ids.
+const KEY: &str = "key";
 const SPOTIFY_ID_LENGTH: usize = 22;
 
 /// The shape of a collection's documents.
@@ -28,22 +31,58 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Looks at some documents. The key is the field that a mapping names, else the one of the usual fields that holds an
-    /// id in every document looked at: the first with ids of Spotify, else the first; `_id` in an empty collection. Where
-    /// it is another than `_id`, it gets an index.
+    /// Looks at some documents. The key is the field that a mapping names, else the one that was found out before, else the
+    /// one of the usual fields that holds an id in every document looked at: the first with ids of Spotify, else the only
+    /// one; `_id` in an empty collection. What was found out is kept, so that other documents do not lead to other
+    /// ids. Where the key is another field than `_id`, it gets an index.
     pub fn find(connection: &Connection, options: &MongoOptions) -> Result<Self, StoreError> {
         let documents = sample(connection)?;
         let mapped = options.mappings.iter().find(|mapping| mapping.field == Field::Id);
         let key = match mapped {
             Some(mapping) => mapping.column.clone(),
-            None => recognise(&documents)
-                .ok_or_else(|| StoreError::NoKey { name: connection.name.clone(), expected: expected() })?,
+            None => match recorded(connection)? {
+                Some(key) => key,
+                None => found_out(connection, &documents)?,
+            },
         };
         if key != OWN_KEY {
             ensure_index(connection, &key);
         }
         Ok(Self { key, spelled: spelled(&documents) })
     }
+}
+
+/// The key that was found out when the collection was first looked at.
+fn recorded(connection: &Connection) -> Result<Option<String>, StoreError> {
+    let found = connection.call("looking at the collection", async || {
+        connection.states().find_one(doc! { OWN_KEY: connection.collection.name() }).await
+    })?;
+    Ok(found.and_then(|state| state.get_str(KEY).ok().map(str::to_owned)))
+}
+
+fn found_out(connection: &Connection, documents: &[Document]) -> Result<String, StoreError> {
+    let name = || connection.name.clone();
+    let key = match recognise(documents) {
+        Recognised::One(key) => key,
+        Recognised::None => return Err(StoreError::NoKey { name: name(), expected: expected() }),
+        Recognised::Several(fields) => {
+            return Err(StoreError::Keys { name: name(), fields: fields.join(" and ") });
+        }
+    };
+    if documents.is_empty() {
+        return Ok(key);
+    }
+    tracing::info!("{}: ids are in the field {key:?}", connection.name);
+    let kept = connection.call("keeping which field holds ids", async || {
+        let query = doc! { OWN_KEY: connection.collection.name() };
+        let update = doc! { "$set": { KEY: &key } };
+        connection.states().update_one(query, update).upsert(true).write_concern(durable()).await.map(|_| ())
+    });
+    if let Err(error) = kept {
+        // Somebody who may only read finds it out each time.
+        tracing::debug!("{error}");
+    }
+    Ok(key)
 }
 
 fn candidates() -> impl Iterator<Item = &'static str> {
@@ -54,10 +93,18 @@ fn expected() -> String {
     candidates().collect::<Vec<_>>().join(", ")
 }
 
-fn recognise(documents: &[Document]) -> Option<String> {
-    if documents.is_empty() {
-        return Some(OWN_KEY.to_owned());
-    }
+/// Which field holds ids.
+#[derive(Debug, PartialEq, Eq)]
+enum Recognised {
+    One(String),
+    None,
+    /// These, and they do not agree.
+    Several(Vec<&'static str>),
+}
+
+fn recognise(documents: &[Document]) -> Recognised {
+    let one = |key: &str| Recognised::One(key.to_owned());
+    let Some(first) = documents.first() else { return one(OWN_KEY) };
     let everywhere = |key: &&str| documents.iter().all(|document| has_id(document, key));
     let of_spotify = |key: &&str| {
         documents.iter().all(|document| {
@@ -66,8 +113,15 @@ fn recognise(documents: &[Document]) -> Option<String> {
             })
         })
     };
-    let found = candidates().find(of_spotify).or_else(|| candidates().find(everywhere));
-    found.map(str::to_owned)
+    if let Some(key) = candidates().find(of_spotify) {
+        return one(key);
+    }
+    let found: Vec<&'static str> = candidates().filter(everywhere).collect();
+    match found[..] {
+        [] => Recognised::None,
+        [key, ..] if found.iter().all(|other| first.get(*other) == first.get(key)) => one(key),
+        _ => Recognised::Several(found),
+    }
 }
 
 /// Fields of `documents` with a known name in another spelling.
@@ -104,18 +158,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_field_that_is_an_id_everywhere_is_the_key() {
-        let key = |documents: &[Document]| recognise(documents);
-        assert_eq!(key(&[]), Some("_id".into()));
-        assert_eq!(key(&[doc! { "_id": "a", "id": "b" }]), Some("_id".into()));
+    fn the_field_that_is_an_id_everywhere_is_the_key() {
+        let check = |documents: &[Document], expected: Recognised| {
+            assert_eq!(recognise(documents), expected, "{documents:?}");
+        };
+        let one = |key: &str| Recognised::One(key.to_owned());
         let own = || ObjectId::new();
-        assert_eq!(key(&[doc! { "_id": own(), "id": "b" }]), Some("id".into()));
-        assert_eq!(key(&[doc! { "_id": own(), "id": 7, "track_id": "b" }]), Some("track_id".into()));
-        assert_eq!(key(&[doc! { "_id": own(), "id": "a" }, doc! { "_id": own() }]), None);
-        assert_eq!(key(&[doc! { "_id": own(), "id": "a b" }]), None);
+        check(&[], one("_id"));
+        check(&[doc! { "_id": "a", "id": "a" }], one("_id"));
+        check(&[doc! { "_id": "a", "id": "b" }], Recognised::Several(vec!["_id", "id"]));
+        check(&[doc! { "_id": own(), "id": "b" }], one("id"));
+        check(&[doc! { "_id": own(), "id": 7, "track_id": "b" }], one("track_id"));
+        check(&[doc! { "_id": own(), "id": "a" }, doc! { "_id": own() }], Recognised::None);
+        check(&[doc! { "_id": own(), "id": "a b" }], Recognised::None);
         let spotify = "4qPNDBW1i3p13qLCt0Ki3A";
-        assert_eq!(key(&[doc! { "_id": "song-1", "track_id": spotify }]), Some("track_id".into()));
-        assert_eq!(key(&[doc! { "_id": spotify, "id": spotify }]), Some("_id".into()));
+        check(&[doc! { "_id": "song-1", "track_id": spotify }], one("track_id"));
+        check(&[doc! { "_id": spotify, "id": spotify }], one("_id"));
     }
 
     #[test]

@@ -1,17 +1,20 @@
-//! Writing many tracks: in one transaction where the server has such a thing, so that all of them are written or none;
-//! else one message after another, of which a failure leaves the first ones written.
+//! Writing many tracks: in transactions where the server has such a thing, else one message after another, of which a
+//! failure leaves the first ones written.
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawArrayBuf, RawDocumentBuf, doc, rawdoc};
 use mongodb::error::{Error, ErrorKind, UNKNOWN_TRANSACTION_COMMIT_RESULT};
-use mongodb::options::{Acknowledgment, Collation, WriteConcern};
+use mongodb::options::{Acknowledgment, Collation, ReadPreference, SelectionCriteria, WriteConcern};
 
 use crate::store::StoreError;
 use crate::track::TrackId;
 
-use super::connection::Connection;
+use super::connection::{Connection, PASSING_CODES, PassingAnswer};
 
-/// Statements of one message: with vectors of 1,024 numbers it must stay below 16 MiB.
+/// Tracks that are looked up at once, and the most statements of one message.
 pub(super) const STEP: usize = 500;
+/// The most bytes of one message, half of what a server takes, and of one transaction.
+const MESSAGE_BYTES: usize = 8 << 20;
+const TRANSACTION_BYTES: usize = 32 << 20;
 /// Servers that answer so have no transactions, whatever else they say of themselves.
 const NO_TRANSACTIONS: [i32; 2] = [20, 263];
 const ACTION: &str = "writing tracks";
@@ -21,6 +24,16 @@ const BYTEWISE: &str = "simple";
 /// The same for the driver.
 pub(super) fn bytewise() -> Collation {
     Collation::builder().locale(BYTEWISE).build()
+}
+
+/// What a write must have come to before it counts.
+pub(super) fn durable() -> WriteConcern {
+    WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build()
+}
+
+/// Where what is to be written is looked up, whatever the address prefers for reading.
+pub(super) fn primary() -> SelectionCriteria {
+    SelectionCriteria::ReadPreference(ReadPreference::Primary)
 }
 
 /// Statements of an `update` command that may be made twice.
@@ -40,31 +53,71 @@ impl Updates {
 
     /// Makes them, durably.
     pub fn write(self, connection: &Connection) -> Result<(), StoreError> {
-        let name = connection.collection.name();
-        let message = |step: &[Document]| doc! { "update": name, "updates": step, "ordered": false };
-        let messages: Vec<Document> = self.0.chunks(STEP).map(message).collect();
-        if connection.can.transactions && messages.len() > 1 {
-            match transaction(connection, &messages) {
-                Err(StoreError::Mongo { source, .. }) if lacks_transactions(&source) => {}
-                done => return done,
-            }
+        let mut statements = Vec::with_capacity(self.0.len());
+        for statement in self.0 {
+            let statement = RawDocumentBuf::try_from(&statement);
+            statements.push(
+                statement.map_err(|error| connection.failed(ACTION, Error::custom(error.to_string())))?,
+            );
         }
-        for mut message in messages {
-            message.insert("writeConcern", doc! { "w": "majority", "j": true });
-            let answer = connection.command(ACTION, &message)?;
-            refused(connection, &answer)?;
+        for statements in cut(&statements, usize::MAX, TRANSACTION_BYTES) {
+            if connection.can.transactions {
+                match transaction(connection, statements) {
+                    Err(StoreError::Mongo { source, .. }) if lacks_transactions(&source) => {}
+                    done => {
+                        done?;
+                        continue;
+                    }
+                }
+            }
+            for statements in cut(statements, STEP, MESSAGE_BYTES) {
+                let mut message = message(connection, statements);
+                message.append(
+                    mongodb::bson::raw::cstr!("writeConcern"),
+                    rawdoc! { "w": "majority", "j": true },
+                );
+                let answer = connection.call(ACTION, async || {
+                    passed(connection.database.run_raw_command(message.clone()).await?)
+                })?;
+                refused(connection, &answer)?;
+            }
         }
         Ok(())
     }
 }
 
-fn transaction(connection: &Connection, messages: &[Document]) -> Result<(), StoreError> {
-    let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+/// Runs of `statements` of at most so many and so many bytes, at least one.
+fn cut(statements: &[RawDocumentBuf], n: usize, bytes: usize) -> impl Iterator<Item = &[RawDocumentBuf]> {
+    let mut rest = statements;
+    std::iter::from_fn(move || {
+        let mut sum = 0;
+        let fit = rest.iter().take(n).take_while(|statement| {
+            sum += statement.as_bytes().len();
+            sum <= bytes
+        });
+        let fit = fit.count().max(1).min(rest.len());
+        let (run, left) = rest.split_at(fit);
+        rest = left;
+        (!run.is_empty()).then_some(run)
+    })
+}
+
+fn message(connection: &Connection, statements: &[RawDocumentBuf]) -> RawDocumentBuf {
+    let mut updates = RawArrayBuf::new();
+    for statement in statements {
+        updates.push(statement.clone());
+    }
+    rawdoc! { "update": connection.collection.name(), "updates": updates, "ordered": false }
+}
+
+fn transaction(connection: &Connection, statements: &[RawDocumentBuf]) -> Result<(), StoreError> {
     let answer = connection.call(ACTION, async || {
         let mut session = connection.database.client().start_session().await?;
-        session.start_transaction().write_concern(durable.clone()).await?;
-        for message in messages {
-            let answer = connection.database.run_command(message.clone()).session(&mut session).await?;
+        let begin = session.start_transaction().write_concern(durable());
+        begin.selection_criteria(primary()).await?;
+        for statements in cut(statements, STEP, MESSAGE_BYTES) {
+            let message = message(connection, statements);
+            let answer = connection.database.run_raw_command(message).session(&mut session).await?;
             if answer.contains_key("writeErrors") {
                 // The transaction is over already, and nothing of it is left.
                 return Ok(answer);
@@ -90,12 +143,21 @@ pub(super) fn remove(connection: &Connection, key: &str, ids: &[TrackId]) -> Res
             "deletes": [{ "q": { key: { "$in": ids } }, "limit": 0, "collation": { "locale": BYTEWISE } }],
             "writeConcern": { "w": "majority", "j": true },
         };
-        let answer = connection.command("removing tracks", &command)?;
+        let answer = connection.call("removing tracks", async || {
+            passed(connection.database.run_command(command.clone()).await?)
+        })?;
         refused(connection, &answer)?;
         let n = answer.get("n").and_then(|n| n.as_i64().or(n.as_i32().map(i64::from)));
         n_removed += n.unwrap_or(0).unsigned_abs();
     }
     Ok(n_removed)
+}
+
+/// An answer, unless it says that a primary went away in the midst of it: then the same may succeed later.
+fn passed(answer: Document) -> Result<Document, Error> {
+    let concern = answer.get_document("writeConcernError");
+    let code = concern.and_then(|error| error.get_i32("code")).unwrap_or(0);
+    if PASSING_CODES.contains(&code) { Err(Error::custom(PassingAnswer)) } else { Ok(answer) }
 }
 
 /// An error where the server did not make all statements of a message.
