@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::time::timeout;
 
 use super::breaker::Permit;
 use super::events::{Events, Operation};
@@ -14,7 +13,7 @@ use super::guard::Guard;
 use super::key::Key;
 use super::sealed;
 use super::settings::Settings;
-use super::store::{ByteStore, StoreError, Value};
+use super::store::{ByteStore, Value, reply_within};
 use super::trace::Trace;
 use super::writer::Writer;
 
@@ -118,12 +117,7 @@ impl Remote {
             let (store, keys) = (Arc::clone(&self.store), keys.to_vec());
             self.runtime.1.spawn(async move { store.get_many(&keys).await })
         };
-        let reply = match timeout(self.timeout, asked).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => Err(StoreError::Connection(error.to_string())),
-            Err(_) => Err(StoreError::Timeout(self.timeout)),
-        };
-        match reply {
+        match reply_within(self.timeout, asked).await {
             Ok(values) => {
                 self.reads.succeeded();
                 self.events.replied(Operation::Read, started.elapsed());
@@ -156,8 +150,8 @@ impl Remote {
         let (store, reads, limit) = (Arc::clone(&self.store), Arc::clone(&self.reads), self.timeout);
         let keys: Vec<Key> = keys.iter().take(1).cloned().collect();
         self.runtime.1.spawn(async move {
-            let reply = timeout(limit, store.get_many(&keys)).await;
-            match reply.unwrap_or(Err(StoreError::Timeout(limit))) {
+            let asked = tokio::spawn(async move { store.get_many(&keys).await });
+            match reply_within(limit, asked).await {
                 Ok(_) => reads.succeeded(),
                 Err(error) => reads.failed(&error),
             }

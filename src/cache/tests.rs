@@ -13,7 +13,7 @@ use super::*;
 enum Mood {
     Good,
     Gone,
-    /// Says nothing.
+    /// Says nothing as long as it is so.
     Hung,
     /// Gives, but takes nothing.
     Full,
@@ -26,6 +26,8 @@ struct Fake {
     /// The number of keys of every question.
     asked: Mutex<Vec<usize>>,
     n_puts: AtomicUsize,
+    /// Questions and puts that went on to their end.
+    n_ended: AtomicUsize,
 }
 
 impl Fake {
@@ -35,6 +37,7 @@ impl Fake {
             mood: Mutex::new(Mood::Good),
             asked: Mutex::default(),
             n_puts: AtomicUsize::new(0),
+            n_ended: AtomicUsize::new(0),
         })
     }
 
@@ -47,13 +50,17 @@ impl Fake {
     }
 
     async fn obey(&self, writes: bool) -> Result<(), StoreError> {
-        let mood = *self.mood.lock().unwrap();
-        match mood {
+        let mood = || *self.mood.lock().unwrap();
+        while mood() == Mood::Hung {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.n_ended.fetch_add(1, Ordering::Relaxed);
+        match mood() {
             Mood::Good => Ok(()),
             Mood::Full if !writes => Ok(()),
             Mood::Full => Err(StoreError::Full("OOM".into())),
             Mood::Gone => Err(StoreError::Connection("refused".into())),
-            Mood::Hung => std::future::pending().await,
+            Mood::Hung => Err(StoreError::Timeout(PATIENCE)),
         }
     }
 }
@@ -251,6 +258,33 @@ async fn a_store_that_hangs_or_is_gone_is_left_alone_after_a_few_failures() {
             cache.forget_local();
         }
     }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_goes_on_so_that_the_store_sees_how_it_ends() {
+    let store = Fake::new();
+    let cache = before(&store);
+    store.feel(Mood::Hung);
+    cache.remote.as_ref().unwrap().put([(Key::for_test(0), value("a"))].into_iter());
+    // The last of these questions is a probe.
+    let mut number = 0;
+    while store.asked().len() <= FAILURES as usize {
+        number = (number + 1) % 100;
+        ask(&cache, &Key::for_test(number), "a").await;
+        cache.forget_local();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let timeouts =
+        |operation| format!("cache_redis_errors_total{{operation=\"{operation}\",kind=\"timeout\"}}");
+    until(|| counted(&cache, &timeouts("read")) >= f64::from(FAILURES) + 1.0).await;
+    until(|| counted(&cache, &timeouts("write")) >= 1.0).await;
+    assert_eq!(store.n_ended.load(Ordering::Relaxed), 0);
+    store.feel(Mood::Good);
+    until(|| {
+        let asked = store.asked().len() + store.n_puts.load(Ordering::Relaxed);
+        store.n_ended.load(Ordering::Relaxed) == asked
+    })
+    .await;
 }
 
 #[tokio::test]
