@@ -126,10 +126,13 @@ impl Task {
 
     async fn write(&self, entries: Vec<(Key, Value)>) {
         let n = entries.len() as u64;
-        if self.guard.ask() == Permit::Refused {
-            self.events.dropped(n);
-            return;
-        }
+        let turn = match self.guard.ask() {
+            Permit::Go(turn) | Permit::Probe(turn) => turn,
+            Permit::Refused => {
+                self.events.dropped(n);
+                return;
+            }
+        };
         let started = Instant::now();
         let asked = {
             let (store, ttl) = (Arc::clone(&self.store), self.ttl);
@@ -137,12 +140,12 @@ impl Task {
         };
         match reply_within(PATIENCE, asked).await {
             Ok(()) => {
-                self.guard.succeeded();
+                self.guard.succeeded(turn);
                 self.events.replied(Operation::Write, started.elapsed());
                 self.events.written(n);
             }
             Err(error) => {
-                self.guard.failed(&error);
+                self.guard.failed(turn, &error);
                 self.events.dropped(n);
             }
         }
