@@ -23,12 +23,16 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {
     /// Yes.
-    Go,
+    Go(Turn),
     /// It is time to try whether it is there again: by this caller only.
-    Probe,
+    Probe(Turn),
     /// No.
     Refused,
 }
+
+/// Since which probe a permit was given. A reply to what was asked before that one says nothing about the server now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn(u64);
 
 /// What a report changed, worth a line in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,8 @@ enum State {
 #[derive(Debug)]
 pub struct Breaker {
     state: State,
+    /// Probes so far.
+    turn: Turn,
     /// The pause of the next opening.
     pause: Duration,
     /// When it was closed last: one that opens again at once goes on with longer pauses.
@@ -70,13 +76,13 @@ pub struct Breaker {
 impl Breaker {
     /// A closed one.
     pub fn new() -> Self {
-        Self { state: State::Closed { failures: 0 }, pause: FIRST_PAUSE, closed_at: None }
+        Self { state: State::Closed { failures: 0 }, turn: Turn(0), pause: FIRST_PAUSE, closed_at: None }
     }
 
     /// Whether the server may be asked at `now`. Whoever gets [`Permit::Probe`] must report what came of it.
     pub fn ask(&mut self, now: Instant) -> Permit {
         match self.state {
-            State::Closed { .. } => Permit::Go,
+            State::Closed { .. } => Permit::Go(self.turn),
             State::Open { since, until } if now >= until => self.probe(since, now),
             State::HalfOpen { since, given_up } if now >= given_up => self.probe(since, now),
             State::Open { .. } | State::HalfOpen { .. } => Permit::Refused,
@@ -94,12 +100,14 @@ impl Breaker {
 
     fn probe(&mut self, since: Instant, now: Instant) -> Permit {
         self.state = State::HalfOpen { since, given_up: now + PROBE_PATIENCE };
-        Permit::Probe
+        self.turn.0 += 1;
+        Permit::Probe(self.turn)
     }
 
-    /// The server did what it was asked for.
-    pub fn succeeded(&mut self, now: Instant) -> Option<Change> {
+    /// The server did what it was asked for with a permit of `turn`.
+    pub fn succeeded(&mut self, turn: Turn, now: Instant) -> Option<Change> {
         match self.state {
+            _ if turn != self.turn => None,
             State::Closed { .. } => {
                 self.state = State::Closed { failures: 0 };
                 None
@@ -115,8 +123,9 @@ impl Breaker {
     }
 
     /// The server did not; `random`, 0 to 1, spreads the pauses.
-    pub fn failed(&mut self, now: Instant, random: f64) -> Option<Change> {
+    pub fn failed(&mut self, turn: Turn, now: Instant, random: f64) -> Option<Change> {
         match self.state {
+            _ if turn != self.turn => None,
             State::Closed { failures } if failures + 1 < FAILURES => {
                 self.state = State::Closed { failures: failures + 1 };
                 None
@@ -160,8 +169,16 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn fail(breaker: &mut Breaker, now: Instant, random: f64) {
-        let changes: Vec<_> = (0..FAILURES).map(|_| breaker.failed(now, random)).collect();
+        let turn = breaker.turn;
+        let changes: Vec<_> = (0..FAILURES).map(|_| breaker.failed(turn, now, random)).collect();
         assert_eq!(changes, [None, None, Some(Change::Opened)]);
+    }
+
+    fn probe(breaker: &mut Breaker, now: Instant) -> Turn {
+        match breaker.ask(now) {
+            Permit::Probe(turn) => turn,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn opened(now: Instant) -> Breaker {
@@ -175,14 +192,16 @@ mod tests {
         let now = Instant::now();
         let mut breaker = Breaker::new();
         for _ in 0..10 {
-            assert_eq!((breaker.failed(now, 0.0), breaker.failed(now, 0.0)), (None, None));
-            assert_eq!(breaker.succeeded(now), None);
-            assert_eq!((breaker.ask(now), breaker.position()), (Permit::Go, Position::Closed));
+            let turn = breaker.turn;
+            assert_eq!((breaker.failed(turn, now, 0.0), breaker.failed(turn, now, 0.0)), (None, None));
+            assert_eq!(breaker.succeeded(turn, now), None);
+            assert_eq!((breaker.ask(now), breaker.position()), (Permit::Go(turn), Position::Closed));
         }
         let mut breaker = opened(now);
         assert_eq!((breaker.ask(now), breaker.position()), (Permit::Refused, Position::Open));
         // What was on its way when it opened changes nothing.
-        assert_eq!((breaker.failed(now, 0.0), breaker.succeeded(now)), (None, None));
+        let turn = breaker.turn;
+        assert_eq!((breaker.failed(turn, now, 0.0), breaker.succeeded(turn, now)), (None, None));
         assert_eq!(breaker.ask(now + FIRST_PAUSE - MS), Permit::Refused);
     }
 
@@ -192,11 +211,32 @@ mod tests {
         let mut breaker = opened(start);
         let now = start + FIRST_PAUSE;
         assert!(breaker.refuses(now - MS) && !breaker.refuses(now), "looking takes nothing");
-        assert_eq!((breaker.ask(now), breaker.ask(now)), (Permit::Probe, Permit::Refused));
+        let turn = probe(&mut breaker, now);
+        assert_eq!(breaker.ask(now), Permit::Refused);
         assert!(breaker.refuses(now));
         assert_eq!(breaker.position(), Position::HalfOpen);
-        assert_eq!(breaker.succeeded(now + MS), Some(Change::Closed(FIRST_PAUSE + MS)));
-        assert_eq!(breaker.ask(now + MS), Permit::Go);
+        assert_eq!(breaker.succeeded(turn, now + MS), Some(Change::Closed(FIRST_PAUSE + MS)));
+        assert_eq!(breaker.ask(now + MS), Permit::Go(turn));
+    }
+
+    #[test]
+    fn stragglers_do_not_decide_for_the_probe() {
+        let start = Instant::now();
+        let mut breaker = opened(start);
+        let old = Turn(0);
+        let now = start + FIRST_PAUSE;
+        let lost = probe(&mut breaker, now);
+        assert_eq!(breaker.succeeded(old, now), None, "the server was well before it failed");
+        assert_eq!((breaker.failed(old, now, 0.0), breaker.position()), (None, Position::HalfOpen));
+        // Neither does a probe that was taken for lost.
+        let now = now + PROBE_PATIENCE;
+        let turn = probe(&mut breaker, now);
+        assert_eq!((breaker.succeeded(lost, now), breaker.failed(lost, now, 0.0)), (None, None));
+        assert_eq!(breaker.position(), Position::HalfOpen);
+        assert!(breaker.succeeded(turn, now).is_some());
+        // Failures from before the opening do not open it again.
+        assert_eq!([0; 5].map(|_| breaker.failed(old, now, 0.0)), [None; 5]);
+        assert_eq!(breaker.ask(now), Permit::Go(turn));
     }
 
     #[test]
@@ -207,22 +247,22 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(breaker.ask(now + pause - MS), Permit::Refused, "{pause:?}");
             now += pause;
-            assert_eq!(breaker.ask(now), Permit::Probe, "{pause:?}");
-            assert_eq!(breaker.failed(now, 0.0), None, "a failed probe is not news");
+            let turn = probe(&mut breaker, now);
+            assert_eq!(breaker.failed(turn, now, 0.0), None, "a failed probe is not news");
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         now += LONGEST_PAUSE;
-        assert_eq!(breaker.ask(now), Permit::Probe);
-        assert!(breaker.succeeded(now).is_some());
+        let turn = probe(&mut breaker, now);
+        assert!(breaker.succeeded(turn, now).is_some());
         // It comes and goes: the pauses stay long.
         fail(&mut breaker, now, 0.0);
         assert_eq!(breaker.ask(now + LONGEST_PAUSE - MS), Permit::Refused);
         now += LONGEST_PAUSE;
-        assert_eq!(breaker.ask(now), Permit::Probe);
-        assert!(breaker.succeeded(now).is_some());
+        let turn = probe(&mut breaker, now);
+        assert!(breaker.succeeded(turn, now).is_some());
         now += LONGEST_PAUSE + MS;
         fail(&mut breaker, now, 0.0);
-        assert_eq!(breaker.ask(now + FIRST_PAUSE), Permit::Probe);
+        probe(&mut breaker, now + FIRST_PAUSE);
     }
 
     #[test]
@@ -232,7 +272,8 @@ mod tests {
         fail(&mut breaker, now, 1.0);
         assert_eq!(breaker.ask(now + FIRST_PAUSE), Permit::Refused);
         let later = now + FIRST_PAUSE * 2;
-        assert_eq!((breaker.ask(later), breaker.ask(later)), (Permit::Probe, Permit::Refused));
-        assert_eq!(breaker.ask(later + PROBE_PATIENCE), Permit::Probe);
+        probe(&mut breaker, later);
+        assert_eq!(breaker.ask(later), Permit::Refused);
+        probe(&mut breaker, later + PROBE_PATIENCE);
     }
 }

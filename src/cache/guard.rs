@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::breaker::{Breaker, Change, FAILURES, Permit};
+use super::breaker::{Breaker, Change, FAILURES, Permit, Turn};
 use super::events::{Events, Operation};
 use super::store::StoreError;
 
@@ -27,7 +27,7 @@ impl Guard {
     pub fn ask(&self) -> Permit {
         let mut breaker = self.lock();
         let permit = breaker.ask(Instant::now());
-        if permit == Permit::Probe {
+        if matches!(permit, Permit::Probe(_)) {
             self.events.breaker(self.operation, breaker.position());
         }
         permit
@@ -38,10 +38,10 @@ impl Guard {
         self.lock().refuses(Instant::now())
     }
 
-    /// Redis did what it was asked for.
-    pub fn succeeded(&self) {
+    /// Redis did what it was asked for with a permit of `turn`.
+    pub fn succeeded(&self, turn: Turn) {
         let mut breaker = self.lock();
-        if let Some(Change::Closed(pause)) = breaker.succeeded(Instant::now()) {
+        if let Some(Change::Closed(pause)) = breaker.succeeded(turn, Instant::now()) {
             self.events.breaker(self.operation, breaker.position());
             let (what, seconds) = (self.operation.name(), pause.as_secs_f64());
             tracing::info!("cache: Redis is used again ({what}s), after {seconds:.1} s without it");
@@ -49,12 +49,11 @@ impl Guard {
     }
 
     /// Redis did not.
-    pub fn failed(&self, error: &StoreError) {
-        self.events.failed(self.operation, error.kind(), 1);
+    pub fn failed(&self, turn: Turn, error: &StoreError) {
+        self.note(error);
         let what = self.operation.name();
-        tracing::debug!("cache: a {what} failed: {error}");
         let mut breaker = self.lock();
-        let change = breaker.failed(Instant::now(), rand::random());
+        let change = breaker.failed(turn, Instant::now(), rand::random());
         self.events.breaker(self.operation, breaker.position());
         if change == Some(Change::Opened) {
             self.events.opened(self.operation);
@@ -65,9 +64,15 @@ impl Guard {
         }
     }
 
+    /// Redis did not within the little time that was left for it, which says nothing about whether to ask it.
+    pub fn note(&self, error: &StoreError) {
+        self.events.failed(self.operation, error.kind(), 1);
+        tracing::debug!("cache: a {} failed: {error}", self.operation.name());
+    }
+
     /// Redis was not there from the beginning: no request has to find that out once more.
-    pub fn absent(&self, error: &StoreError) {
-        (0..FAILURES).for_each(|_| self.failed(error));
+    pub fn absent(&self, turn: Turn, error: &StoreError) {
+        (0..FAILURES).for_each(|_| self.failed(turn, error));
     }
 
     fn lock(&self) -> MutexGuard<'_, Breaker> {

@@ -36,7 +36,8 @@ impl Kind {
 /// name: so the whole manifest counts, and with it the checksum of every file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The generation's name and the beginning of its hash, for people who look into Redis.
+    /// The generation's name and the beginning of its hash, for people who look into Redis. Names are made of it, so it
+    /// does not change when tracks are removed: explanations are found all the same.
     label: Arc<str>,
     /// What its answers are hashed under.
     answers: [u8; 32],
@@ -58,10 +59,10 @@ impl Identity {
             *hasher.finalize().as_bytes()
         };
         // Which tracks were removed shows in answers; an explanation is about one track.
-        let answers = derived(ANSWERS, edition);
-        let short: String = answers[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        let (answers, explanations) = (derived(ANSWERS, edition), derived(EXPLANATIONS, ""));
+        let short: String = explanations[..4].iter().map(|byte| format!("{byte:02x}")).collect();
         let label = format!("{}-{short}", manifest.generation).into();
-        Self { label, answers, explanations: derived(EXPLANATIONS, "") }
+        Self { label, answers, explanations }
     }
 
     /// A number that tells it from others, nearly always.

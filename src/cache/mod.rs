@@ -129,7 +129,7 @@ impl Cache {
         }
     }
 
-    /// Says what is served from now on. What this process keeps of another generation, or of this one before more tracks were
+    /// Says what is served now, whatever generation the request that says it belongs to. What this process keeps of another generation, or of this one before more tracks were
     /// removed, will not be asked for again and only takes room.
     pub fn follow(&self, generation: &Identity) {
         let now = generation.number();
@@ -144,9 +144,19 @@ impl Cache {
         self.is_off
     }
 
-    /// The answer of this key: from this process, from Redis where computing it takes about `estimated_us` and that is
-    /// long enough, else from `compute`. Whoever asks for the same meanwhile waits for the same computation; when the one
-    /// who computes goes away, another of them does. Errors are handed to all who wait, and not kept.
+    /// The answer of this key, if this process has it.
+    pub async fn here(&self, key: &Key, trace: &Trace) -> Option<Value> {
+        let found = self.local.get(key).await;
+        if found.is_some() {
+            self.note(trace, Kind::Answer, Tier::Local, Outcome::Hit);
+        }
+        found
+    }
+
+    /// The answer of this key, which was not [`Self::here`]: from Redis where computing it takes about `estimated_us` and
+    /// that is long enough, else from `compute`. Whoever asks for the same meanwhile waits for the same computation; when
+    /// this future is dropped while it computes, another of them begins anew. Errors are handed to all who wait, and not
+    /// kept.
     pub async fn answer<E: Send + Sync + 'static>(
         &self,
         key: &Key,
@@ -154,10 +164,6 @@ impl Cache {
         trace: &Trace,
         compute: impl Future<Output = Result<Value, E>>,
     ) -> Result<Value, Arc<E>> {
-        if let Some(found) = self.local.get(key).await {
-            self.note(trace, Kind::Answer, Tier::Local, Outcome::Hit);
-            return Ok(found);
-        }
         let led = AtomicBool::new(false);
         let lead = async {
             led.store(true, Ordering::Relaxed);

@@ -68,7 +68,8 @@ impl Redis {
     }
 
     /// What an error means. The manager connects again after errors of the connection only; a silent connection, or one
-    /// whose greeting was refused (a wrong password, a server that was still loading), it would keep for ever.
+    /// whose greeting was refused (a wrong password, a server that was still loading), it would keep for ever. This is
+    /// where they are replaced, so what asks has to go on until then.
     fn failed(&self, link: &Link, used: &Arc<ConnectionManager>, error: &RedisError) -> StoreError {
         let text = error.to_string();
         let found = if error.is_timeout() {
@@ -110,7 +111,7 @@ impl ByteStore for Redis {
 
     fn put_many<'a>(&'a self, entries: &'a [(Key, Value)], ttl: Duration) -> Pending<'a, ()> {
         Box::pin(async move {
-            let manager = self.reads.load_full();
+            let manager = self.writes.load_full();
             let mut commands = redis::pipe();
             for (key, value) in entries {
                 let ttl = ttl.mul_f64(1.0 - SPREAD * rand::random::<f64>());

@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::time::timeout;
 
-use super::breaker::Permit;
+use super::breaker::{Permit, Turn};
 use super::events::{Events, Operation};
 use super::guard::Guard;
 use super::key::Key;
 use super::sealed;
 use super::settings::Settings;
-use super::store::{ByteStore, StoreError, Value};
+use super::store::{ByteStore, StoreError, Value, reply_within};
 use super::trace::Trace;
 use super::writer::Writer;
 
@@ -87,6 +86,7 @@ impl Remote {
 
     /// Connects, and says in the log whether that worked; requests need not wait for it.
     pub fn greet(&self, name: String) {
+        let Permit::Go(turn) = self.reads.ask() else { return };
         let key = Key::greeting();
         let (store, reads) = (Arc::clone(&self.store), Arc::clone(&self.reads));
         self.runtime.1.spawn(async move {
@@ -94,7 +94,7 @@ impl Remote {
                 Ok(_) => tracing::info!("cache: using Redis at {name}"),
                 Err(error) => {
                     tracing::warn!("cache: Redis at {name} is not there yet");
-                    reads.absent(&error);
+                    reads.absent(turn, &error);
                 }
             }
         });
@@ -105,32 +105,37 @@ impl Remote {
         if trace.seen().gave_up {
             return Err(Unavailable);
         }
-        match self.reads.ask() {
-            Permit::Go => {}
+        // A request may ask twice, and waits no longer for that.
+        let limit = self.timeout.saturating_sub(trace.waited());
+        if limit.is_zero() {
+            return Err(Unavailable);
+        }
+        let turn = match self.reads.ask() {
+            Permit::Go(turn) => turn,
             Permit::Refused => return Err(Unavailable),
-            Permit::Probe => {
-                self.probe(keys);
+            Permit::Probe(turn) => {
+                self.probe(keys, turn);
                 return Err(Unavailable);
             }
-        }
+        };
         let started = Instant::now();
         let asked = {
             let (store, keys) = (Arc::clone(&self.store), keys.to_vec());
             self.runtime.1.spawn(async move { store.get_many(&keys).await })
         };
-        let reply = match timeout(self.timeout, asked).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => Err(StoreError::Connection(error.to_string())),
-            Err(_) => Err(StoreError::Timeout(self.timeout)),
-        };
+        let reply = reply_within(limit, asked).await;
+        trace.wait(started.elapsed());
         match reply {
             Ok(values) => {
-                self.reads.succeeded();
+                self.reads.succeeded(turn);
                 self.events.replied(Operation::Read, started.elapsed());
                 Ok(self.unseal(keys, values))
             }
             Err(error) => {
-                self.reads.failed(&error);
+                match error {
+                    StoreError::Timeout(_) if limit < self.timeout => self.reads.note(&error),
+                    _ => self.reads.failed(turn, &error),
+                }
                 trace.give_up();
                 Err(Unavailable)
             }
@@ -152,14 +157,14 @@ impl Remote {
     }
 
     /// Asks for one value in the background and reports what came of it: no request waits for that.
-    fn probe(&self, keys: &[Key]) {
+    fn probe(&self, keys: &[Key], turn: Turn) {
         let (store, reads, limit) = (Arc::clone(&self.store), Arc::clone(&self.reads), self.timeout);
         let keys: Vec<Key> = keys.iter().take(1).cloned().collect();
         self.runtime.1.spawn(async move {
-            let reply = timeout(limit, store.get_many(&keys)).await;
-            match reply.unwrap_or(Err(StoreError::Timeout(limit))) {
-                Ok(_) => reads.succeeded(),
-                Err(error) => reads.failed(&error),
+            let asked = tokio::spawn(async move { store.get_many(&keys).await });
+            match reply_within(limit, asked).await {
+                Ok(_) => reads.succeeded(turn),
+                Err(error) => reads.failed(turn, &error),
             }
         });
     }

@@ -6,6 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
 use super::key::Key;
 
 /// A kept value.
@@ -15,6 +18,9 @@ pub type Value = Arc<[u8]>;
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// Keeps bytes under keys. What was put may be gone at any time.
+///
+/// What is asked of it ends in a limited time, and is not dropped before that when nobody waits for it any more: it is how
+/// a store finds out that a connection is of no use.
 pub trait ByteStore: Debug + Send + Sync {
     /// The values of `keys`, in their order; `None` where there is none.
     fn get_many<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Vec<Option<Value>>>;
@@ -55,5 +61,17 @@ impl StoreError {
             Self::Refused(_) => "refused",
             Self::Reply(_) => "reply",
         }
+    }
+}
+
+/// What `asked` of a store gave within `limit`; after that it goes on by itself.
+pub(super) async fn reply_within<T>(
+    limit: Duration,
+    asked: JoinHandle<Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match timeout(limit, asked).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(error)) => Err(StoreError::Connection(error.to_string())),
+        Err(_) => Err(StoreError::Timeout(limit)),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
-use super::breaker::FAILURES;
+use super::breaker::{FAILURES, FIRST_PAUSE};
 use super::*;
 
 /// How the store behaves.
@@ -13,8 +13,10 @@ use super::*;
 enum Mood {
     Good,
     Gone,
-    /// Says nothing.
+    /// Says nothing as long as it is so.
     Hung,
+    /// Takes its time.
+    Slow,
     /// Gives, but takes nothing.
     Full,
 }
@@ -26,6 +28,8 @@ struct Fake {
     /// The number of keys of every question.
     asked: Mutex<Vec<usize>>,
     n_puts: AtomicUsize,
+    /// Questions and puts that went on to their end.
+    n_ended: AtomicUsize,
 }
 
 impl Fake {
@@ -35,6 +39,7 @@ impl Fake {
             mood: Mutex::new(Mood::Good),
             asked: Mutex::default(),
             n_puts: AtomicUsize::new(0),
+            n_ended: AtomicUsize::new(0),
         })
     }
 
@@ -47,13 +52,20 @@ impl Fake {
     }
 
     async fn obey(&self, writes: bool) -> Result<(), StoreError> {
-        let mood = *self.mood.lock().unwrap();
-        match mood {
-            Mood::Good => Ok(()),
+        let mood = || *self.mood.lock().unwrap();
+        while mood() == Mood::Hung {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        if mood() == Mood::Slow {
+            tokio::time::sleep(SLOW).await;
+        }
+        self.n_ended.fetch_add(1, Ordering::Relaxed);
+        match mood() {
+            Mood::Good | Mood::Slow => Ok(()),
             Mood::Full if !writes => Ok(()),
             Mood::Full => Err(StoreError::Full("OOM".into())),
             Mood::Gone => Err(StoreError::Connection("refused".into())),
-            Mood::Hung => std::future::pending().await,
+            Mood::Hung => Err(StoreError::Timeout(PATIENCE)),
         }
     }
 }
@@ -80,6 +92,7 @@ impl ByteStore for Fake {
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const SLOW: Duration = Duration::from_millis(5);
 
 fn settings() -> Settings {
     Settings { redis_timeout: Duration::from_millis(20), redis_min_us: 100.0, ..Settings::default() }
@@ -96,6 +109,9 @@ fn value(text: &str) -> Value {
 /// Asks for an answer that costs a lot; what was computed, if it was, and what happened.
 async fn ask(cache: &Cache, key: &Key, text: &str) -> (Value, bool, Seen) {
     let trace = Trace::default();
+    if let Some(found) = cache.here(key, &trace).await {
+        return (found, false, trace.seen());
+    }
     let computed = AtomicBool::new(false);
     let compute = async {
         computed.store(true, Ordering::Relaxed);
@@ -234,8 +250,10 @@ async fn a_store_that_hangs_or_is_gone_is_left_alone_after_a_few_failures() {
             let (answer, computed, seen) = ask(&cache, &Key::for_test(number), "a").await;
             assert_eq!((&*answer, computed, seen.redis), (&b"a"[..], true, Some(Outcome::Unavailable)));
         }
-        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
-        assert!(store.asked().len() <= FAILURES as usize + 1, "{:?}", store.asked());
+        assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
+        // Pauses are this long at least.
+        let n_probes = started.elapsed().div_duration_f64(FIRST_PAUSE) as usize;
+        assert!(store.asked().len() <= FAILURES as usize + n_probes, "{n_probes}: {:?}", store.asked());
         let kind = if mood == Mood::Hung { "timeout" } else { "connection" };
         let errors = format!("cache_redis_errors_total{{operation=\"read\",kind=\"{kind}\"}}");
         assert!(counted(&cache, &errors) >= f64::from(FAILURES));
@@ -254,6 +272,33 @@ async fn a_store_that_hangs_or_is_gone_is_left_alone_after_a_few_failures() {
 }
 
 #[tokio::test]
+async fn what_nobody_waits_for_any_more_goes_on_so_that_the_store_sees_how_it_ends() {
+    let store = Fake::new();
+    let cache = before(&store);
+    store.feel(Mood::Hung);
+    cache.remote.as_ref().unwrap().put([(Key::for_test(0), value("a"))].into_iter());
+    // The last of these questions is a probe.
+    let mut number = 0;
+    while store.asked().len() <= FAILURES as usize {
+        number = (number + 1) % 100;
+        ask(&cache, &Key::for_test(number), "a").await;
+        cache.forget_local();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let timeouts =
+        |operation| format!("cache_redis_errors_total{{operation=\"{operation}\",kind=\"timeout\"}}");
+    until(|| counted(&cache, &timeouts("read")) >= f64::from(FAILURES) + 1.0).await;
+    until(|| counted(&cache, &timeouts("write")) >= 1.0).await;
+    assert_eq!(store.n_ended.load(Ordering::Relaxed), 0);
+    store.feel(Mood::Good);
+    until(|| {
+        let asked = store.asked().len() + store.n_puts.load(Ordering::Relaxed);
+        store.n_ended.load(Ordering::Relaxed) == asked
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_request_that_redis_failed_once_does_not_wait_for_it_again() {
     let store = Fake::new();
     let cache = before(&store);
@@ -265,6 +310,34 @@ async fn a_request_that_redis_failed_once_does_not_wait_for_it_again() {
     };
     cache.answer(&Key::for_test(1), 1e6, &trace, compute).await.unwrap();
     assert_eq!(store.asked(), [1]);
+}
+
+#[tokio::test]
+async fn a_request_that_asks_redis_twice_waits_no_longer_for_that() {
+    let store = Fake::new();
+    let cache = before(&store);
+    let (limit, keys) = (settings().redis_timeout, ExplanationKeys::for_test(7));
+    let trace = Trace::default();
+    store.feel(Mood::Slow);
+    let compute = async { Ok::<_, ()>(value("a")) };
+    cache.answer(&Key::for_test(1), 1e6, &trace, compute).await.unwrap();
+    assert!(trace.waited() >= SLOW, "{:?}", trace.waited());
+    // What is left is waited for, and that it was not enough is not the server's failure.
+    store.feel(Mood::Hung);
+    for n in 1..=2 * FAILURES {
+        let trace = Trace::default();
+        trace.wait(limit - Duration::from_millis(1));
+        assert_eq!(cache.explanations(&keys, &[ItemIdx(1)], &trace).await.values, [None]);
+        assert_eq!(store.asked().len(), 1 + n as usize);
+    }
+    let timeouts = r#"cache_redis_errors_total{operation="read",kind="timeout"}"#;
+    assert!(counted(&cache, timeouts) >= f64::from(2 * FAILURES));
+    assert_eq!(counted(&cache, r#"cache_breaker_openings_total{operation="read"}"#), 0.0);
+    // Where nothing is left it is not asked.
+    let trace = Trace::default();
+    trace.wait(limit);
+    assert_eq!(cache.explanations(&keys, &[ItemIdx(1)], &trace).await.values, [None]);
+    assert_eq!(store.asked().len(), 1 + 2 * FAILURES as usize);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What happened on the way of one request, for its answer's header and its own waiting.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What came of asking one tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +18,14 @@ pub enum Outcome {
 
 /// One request's way through the cache.
 #[derive(Debug, Default)]
-pub struct Trace(Mutex<Seen>);
+pub struct Trace(Mutex<Way>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Way {
+    seen: Seen,
+    /// How long it waited for Redis so far.
+    waited: Duration,
+}
 
 /// What was seen so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,26 +43,35 @@ pub struct Seen {
 impl Trace {
     /// What was seen so far.
     pub fn seen(&self) -> Seen {
-        *self.lock()
+        self.lock().seen
     }
 
     pub(super) fn local(&self, outcome: Outcome) {
-        self.lock().local = Some(outcome);
+        self.lock().seen.local = Some(outcome);
     }
 
     pub(super) fn redis(&self, outcome: Outcome) {
-        self.lock().redis = Some(outcome);
+        self.lock().seen.redis = Some(outcome);
     }
 
     pub(super) fn explained(&self, local: usize, redis: usize, computed: usize) {
-        self.lock().explanations = Some((local, redis, computed));
+        self.lock().seen.explanations = Some((local, redis, computed));
     }
 
     pub(super) fn give_up(&self) {
-        self.lock().gave_up = true;
+        self.lock().seen.gave_up = true;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    pub(super) fn waited(&self) -> Duration {
+        self.lock().waited
+    }
+
+    /// It waited for Redis, for so long.
+    pub(super) fn wait(&self, took: Duration) {
+        self.lock().waited += took;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Way> {
         // Nothing panics while it is held, and plain values cannot be left half written.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

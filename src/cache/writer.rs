@@ -13,7 +13,7 @@ use super::events::{Events, Operation};
 use super::guard::Guard;
 use super::key::Key;
 use super::sealed;
-use super::store::{ByteStore, StoreError, Value};
+use super::store::{ByteStore, Value, reply_within};
 
 /// Bytes that may wait to be written; what comes on top is dropped.
 const QUEUE_BYTES: usize = 16 << 20;
@@ -112,8 +112,9 @@ impl Task {
                     Job::Tell(tell) => waiting.push(tell),
                 }
             }
-            for entries in sealed.chunks(TOGETHER) {
-                self.write(entries).await;
+            while !sealed.is_empty() {
+                let rest = sealed.split_off(sealed.len().min(TOGETHER));
+                self.write(std::mem::replace(&mut sealed, rest)).await;
             }
             drop(rooms);
             for tell in waiting {
@@ -123,22 +124,28 @@ impl Task {
         }
     }
 
-    async fn write(&self, entries: &[(Key, Value)]) {
+    async fn write(&self, entries: Vec<(Key, Value)>) {
         let n = entries.len() as u64;
-        if self.guard.ask() == Permit::Refused {
-            self.events.dropped(n);
-            return;
-        }
+        let turn = match self.guard.ask() {
+            Permit::Go(turn) | Permit::Probe(turn) => turn,
+            Permit::Refused => {
+                self.events.dropped(n);
+                return;
+            }
+        };
         let started = Instant::now();
-        let written = timeout(PATIENCE, self.store.put_many(entries, self.ttl)).await;
-        match written.unwrap_or(Err(StoreError::Timeout(PATIENCE))) {
+        let asked = {
+            let (store, ttl) = (Arc::clone(&self.store), self.ttl);
+            tokio::spawn(async move { store.put_many(&entries, ttl).await })
+        };
+        match reply_within(PATIENCE, asked).await {
             Ok(()) => {
-                self.guard.succeeded();
+                self.guard.succeeded(turn);
                 self.events.replied(Operation::Write, started.elapsed());
                 self.events.written(n);
             }
             Err(error) => {
-                self.guard.failed(&error);
+                self.guard.failed(turn, &error);
                 self.events.dropped(n);
             }
         }

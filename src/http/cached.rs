@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use actix_web::web;
+
 use crate::cache::{ExplanationKeys, Key, Seen, Trace, Value};
 use crate::index::Hit;
 use crate::query::{Answer, Plan};
@@ -14,23 +16,46 @@ use super::similar::{Work, run};
 use super::state::State;
 
 /// The answer to `work`, and what the cache did.
-pub(super) async fn answer(state: &State, work: Work, started: Instant) -> Result<(Pieces, Seen), Problem> {
-    let trace = Trace::default();
-    state.cache().follow(work.served.identity());
+pub(super) async fn answer(
+    state: &web::Data<State>,
+    work: Work,
+    started: Instant,
+) -> Result<(Pieces, Seen), Problem> {
+    let trace = Arc::new(Trace::default());
+    // Requests that began on another generation end on it after a swap, and must not turn the cache back.
+    state.cache().follow(state.served().identity());
     let key = Key::of_answer(work.served.identity(), &work.prepared, &work.plan);
-    let estimated_us = work.estimated_us;
     let work = Arc::new(work);
-    let computed = async {
-        let pieces = compute(state, &work, &trace, started).await?;
-        Ok::<Value, Problem>(Arc::clone(pieces.value()))
+    let value = match state.cache().here(&key, &trace).await {
+        Some(value) => value,
+        None => {
+            let found = find(state.clone().into_inner(), key, Arc::clone(&work), Arc::clone(&trace), started);
+            // On its own: when the client goes away, others may wait for the same, or ask for it again.
+            tokio::spawn(found).await.map_err(|error| Problem::internal(&error))??
+        }
     };
-    let value = state.cache().answer(&key, estimated_us, &trace, computed).await;
-    let pieces = match Pieces::read(value.map_err(|problem| Problem::clone(&problem))?) {
+    let pieces = match Pieces::read(value) {
         Some(pieces) => pieces,
         // What bears our seal and our version are pieces, unless somebody changed their form and not the version.
         None => compute(state, &work, &trace, started).await?,
     };
     Ok((pieces, trace.seen()))
+}
+
+/// The answer to `work` from whoever else is at it, from Redis, or computed and kept.
+async fn find(
+    state: Arc<State>,
+    key: Key,
+    work: Arc<Work>,
+    trace: Arc<Trace>,
+    started: Instant,
+) -> Result<Value, Problem> {
+    let computed = async {
+        let pieces = compute(&state, &work, &trace, started).await?;
+        Ok::<Value, Problem>(Arc::clone(pieces.value()))
+    };
+    let value = state.cache().answer(&key, work.estimated_us, &trace, computed).await;
+    value.map_err(|problem| Problem::clone(&problem))
 }
 
 async fn compute(
@@ -101,4 +126,107 @@ fn show(work: &Work, plan: Plan, hits: &[Hit], explanations: &[Value]) -> Result
     let results = work.prepared.show_plain(snapshot, hits, 0)?;
     let mut answer = Answer::new(snapshot, &work.prepared, plan, results, Default::default());
     Ok((engine, Pieces::of(&mut answer, explanations)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+    use std::time::Duration;
+
+    use futures_util::poll;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::artifact::SnapshotDir;
+    use crate::build::{BuildOptions, build};
+    use crate::cache::{Cache, Outcome, Settings as CacheSettings};
+    use crate::feature::Schema;
+    use crate::http::Settings;
+    use crate::live::{Live, LiveSettings};
+    use crate::progress::{CancelToken, Progress};
+    use crate::query::Prepared;
+    use crate::store::{StoreError, TrackReader};
+    use crate::track::Track;
+
+    struct Tracks(Vec<Track>);
+
+    impl TrackReader for Tracks {
+        fn count(&self) -> Result<u64, StoreError> {
+            Ok(self.0.len() as u64)
+        }
+
+        fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
+            let _ = self.0.iter().try_for_each(|track| visit(track.clone()));
+            Ok(())
+        }
+    }
+
+    /// A server of a few tracks, without the server.
+    fn serving() -> (TempDir, SnapshotDir, web::Data<State>) {
+        let indexes = tempfile::tempdir().unwrap();
+        let directory = SnapshotDir::new(indexes.path(), "main").unwrap();
+        let mut tracks: Vec<Track> = crate::demo::catalogue(200, 42).collect();
+        tracks.sort_by(|one, other| one.id.cmp(&other.id));
+        let (schema, options) = (Schema::spotify(), BuildOptions { trees: 2, ..BuildOptions::default() });
+        let (hidden, go_on) = (Progress::hidden(), CancelToken::new());
+        build(&Tracks(tracks), "memory", &directory, schema, &options, &hidden, &go_on).unwrap();
+        let settings = LiveSettings { filter_cache_bytes: 0, min_recall: 0.0 };
+        let live = Arc::new(Live::open(directory.clone(), settings).unwrap());
+        let state = State::new(live, indexes.path(), Settings::default()).unwrap();
+        let state = state.with_cache(Cache::new(&CacheSettings::default()).unwrap());
+        (indexes, directory, web::Data::new(state))
+    }
+
+    /// A query that is searched for on the blocking pool.
+    fn work(state: &State, k: usize) -> Work {
+        let served = state.served();
+        let request = serde_json::json!({"targets": {"energy": 0.5}, "k": k, "explain": true});
+        let request = serde_json::from_value(request).unwrap();
+        let prepared = Prepared::new(&served.snapshot, &request).unwrap();
+        let plan = prepared.plan(&served.snapshot, prepared.k);
+        Work { served, prepared, plan, estimated_us: 1e6 }
+    }
+
+    async fn seen(state: &web::Data<State>, work: Work) -> Option<Outcome> {
+        answer(state, work, Instant::now()).await.unwrap().1.local
+    }
+
+    // One thread runs all of them, in the order in which they come.
+    #[tokio::test]
+    async fn what_a_client_that_goes_away_asked_for_is_computed_for_the_others() {
+        let (_indexes, _, state) = serving();
+        let mut gone = Box::pin(answer(&state, work(&state, 5), Instant::now()));
+        assert!(poll!(&mut gone).is_pending());
+        let mut waiting = Box::pin(answer(&state, work(&state, 5), Instant::now()));
+        assert!(poll!(&mut waiting).is_pending());
+        // Both are on their way, the first computes.
+        tokio::task::yield_now().await;
+        drop(gone);
+        assert_eq!(waiting.await.unwrap().1.local, Some(Outcome::Collapsed));
+        // Where nobody waits, the next who asks finds it.
+        let mut gone = Box::pin(answer(&state, work(&state, 6), Instant::now()));
+        assert!(poll!(&mut gone).is_pending());
+        drop(gone);
+        let started = Instant::now();
+        let Work { served, prepared, plan, .. } = work(&state, 6);
+        let key = Key::of_answer(served.identity(), &prepared, &plan);
+        while state.cache().here(&key, &Trace::default()).await.is_none() {
+            assert!(started.elapsed() < Duration::from_secs(30));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_that_end_on_what_was_served_before_leave_the_cache_alone() {
+        let (_indexes, directory, state) = serving();
+        let (before, also_before) = (work(&state, 5), work(&state, 6));
+        let best = state.served().snapshot.items().id(ItemIdx(0)).into_owned();
+        assert_eq!(seen(&state, before).await, Some(Outcome::Miss));
+        directory.note_removed(&[crate::track::TrackId::parse(&best).unwrap()]).unwrap();
+        state.live().apply_removals();
+        assert_ne!(state.served().identity(), also_before.served.identity());
+        assert_eq!(seen(&state, work(&state, 5)).await, Some(Outcome::Miss), "it is another answer");
+        assert_eq!(seen(&state, also_before).await, Some(Outcome::Miss));
+        assert_eq!(seen(&state, work(&state, 5)).await, Some(Outcome::Hit));
+    }
 }

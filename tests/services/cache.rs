@@ -1,8 +1,10 @@
 //! The cache before a real Redis, well and unwell: every answer has to be the one that is computed without a cache.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -13,9 +15,15 @@ use crate::server::{Answer, PATIENCE, Server, nearfield};
 
 /// A server before the Redis at `url`, to which every answer goes. It keeps next to nothing itself where `local` is 0.
 fn serving(url: &str, prefix: &str, local: &str) -> Server {
+    waiting(url, prefix, local, 25)
+}
+
+/// The same, whose requests wait up to `timeout_ms` for Redis.
+fn waiting(url: &str, prefix: &str, local: &str, timeout_ms: u64) -> Server {
     let mut command = nearfield(shared());
     command.args(["serve", "--indexes", ".", "--bind", "127.0.0.1:0", "--cache-redis-min-us", "0"]);
     command.args(["--cache-mib", local, "--cache-prefix", prefix]).env("REDIS_URL", url);
+    command.args(["--cache-timeout-ms", &timeout_ms.to_string()]);
     command.env("NEARFIELD_LOG", "warn,nearfield::cache=info");
     Server::of(command)
 }
@@ -121,7 +129,8 @@ fn plain_answers_that_are_cheap_stay_out_of_redis_and_explanations_do_not() {
 fn garbage_under_our_keys_is_ignored_counted_and_replaced() {
     let redis = RedisServer::start(&[]);
     let (prefix, expected) = (prefix(), expected());
-    let server = serving(&redis.url(), &prefix, "0");
+    // A breaker that opens on a busy machine would hide what is counted here.
+    let server = waiting(&redis.url(), &prefix, "0", 1_000);
     for (query, answer) in &expected {
         assert_eq!(without_time(&server.similar(query)), *answer);
     }
@@ -173,6 +182,78 @@ fn garbage_under_our_keys_is_ignored_counted_and_replaced() {
         while !replaced(&mut connection) {
             assert!(started.elapsed() < PATIENCE, "round {round}");
             std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn readers_and_the_writer_have_connections_of_their_own() {
+    let redis = RedisServer::start(&[]);
+    let server = serving(&redis.url(), &prefix(), "0");
+    let query = json!({"seeds": [server.ids()[0]]});
+    server.similar(&query);
+    until_hit(&server, &query);
+    let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut redis.connection()).unwrap();
+    let n_last = |command: &str| clients.lines().filter(|line| line.contains(command)).count();
+    assert_eq!((n_last(" cmd=mget "), n_last(" cmd=set ")), (1, 1), "{clients}");
+}
+
+#[test]
+fn connections_that_fall_silent_are_replaced() {
+    let redis = RedisServer::start(&[]);
+    let way = Way::to(redis.port);
+    // A write is given up before its connection is known to be silent.
+    let server = waiting(&format!("redis://127.0.0.1:{}", way.port), &prefix(), "0", 500);
+    let query = json!({"seeds": [server.ids()[0]]});
+    server.similar(&query);
+    until_hit(&server, &query);
+    way.lose_all();
+    let written = metric(&server, "nearfield_cache_redis_written_total ");
+    let started = Instant::now();
+    let mut k = 10;
+    while metric(&server, "nearfield_cache_redis_written_total ") == written {
+        k += 1;
+        server.similar(&json!({"seeds": [server.ids()[0]], "k": k}));
+        assert!(started.elapsed() < PATIENCE, "{}", server.get("/metrics").text);
+    }
+    until_hit(&server, &query);
+}
+
+/// A way to a port that can lose all connections there are without a word, and takes new ones.
+struct Way {
+    port: u16,
+    lost: Arc<AtomicUsize>,
+}
+
+impl Way {
+    fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let way = Self { port: listener.local_addr().unwrap().port(), lost: Arc::default() };
+        let lost = Arc::clone(&way.lost);
+        std::thread::spawn(move || {
+            for near in listener.incoming() {
+                let (near, far) = (near.unwrap(), TcpStream::connect(("127.0.0.1", port)).unwrap());
+                let began = lost.load(Ordering::SeqCst);
+                for (from, to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)] {
+                    let lost = Arc::clone(&lost);
+                    std::thread::spawn(move || pass_on(from, to, || lost.load(Ordering::SeqCst) > began));
+                }
+            }
+        });
+        way
+    }
+
+    fn lose_all(&self) {
+        self.lost.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Passes bytes on until the connection is lost: then they are read and go nowhere.
+fn pass_on(mut from: TcpStream, mut to: TcpStream, is_lost: impl Fn() -> bool) {
+    let mut bytes = [0; 4096];
+    while let Ok(n @ 1..) = from.read(&mut bytes) {
+        if !is_lost() && to.write_all(&bytes[..n]).is_err() {
+            break;
         }
     }
 }
