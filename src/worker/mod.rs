@@ -44,7 +44,7 @@ pub use lock::{LockError, WorkerLock};
 pub use providers::{Provider, UnknownProvider};
 pub use rebuild::{RebuildError, RebuildReport};
 pub use run::{Worker, WorkerError};
-pub use settings::{Credentials, Rates, Settings, Urls};
+pub use settings::{Credentials, Rates, RebuildSettings, Settings, Urls};
 pub use state::Totals;
 pub use status::{STATUS_FILE, StatusError, WorkerStatus, read_status};
 pub use summary::{Backlog, ProviderReport, RunSummary};

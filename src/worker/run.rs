@@ -16,7 +16,7 @@ use super::providers::{self, Call, Provider};
 use super::rebuild::{RebuildReport, rebuild_if_due};
 use super::rfc3339;
 use super::select::{Wants, select};
-use super::settings::Settings;
+use super::settings::{RebuildSettings, Settings};
 use super::state::WorkerState;
 use super::status::{WorkerStatus, read_status, write_status};
 use super::summary::{Backlog, ProviderReport, RunSummary};
@@ -65,9 +65,9 @@ impl<'a> Worker<'a> {
         Ok(Self { store, store_name, snapshot, settings, calls, runtime, progress, cancel })
     }
 
-    /// One run; with `rebuild_after` a build follows once so many tracks have changed. What went wrong with providers or
+    /// One run; with `rebuild` a build follows once enough tracks have changed. What went wrong with providers or
     /// with the build is in the summary.
-    pub fn run(&self, rebuild_after: Option<u64>) -> Result<RunSummary, WorkerError> {
+    pub fn run(&self, rebuild: Option<RebuildSettings>) -> Result<RunSummary, WorkerError> {
         let clock = SystemClock(self.runtime);
         let began = Instant::now();
         let mut state = WorkerState::parse(self.store.worker_state()?.as_deref());
@@ -98,7 +98,7 @@ impl<'a> Worker<'a> {
         let mut run = Run { worker: self, chain, clock: &clock, summary };
         let worked = run.work();
         if worked.is_ok() && !self.cancel.is_cancelled() {
-            run.rebuild(rebuild_after);
+            run.rebuild(rebuild);
         }
         run.summary.seconds = began.elapsed().as_secs_f64();
         run.finish(worked)
@@ -175,13 +175,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn rebuild(&mut self, after: Option<u64>) {
-        let Some(needed) = after else { return };
+    fn rebuild(&mut self, settings: Option<RebuildSettings>) {
+        let Some(settings) = settings else { return };
         let Worker { store, store_name, snapshot, progress, cancel, .. } = self.worker;
-        let report = rebuild_if_due(*store, store_name, snapshot, needed, progress, cancel);
+        let report = rebuild_if_due(*store, store_name, snapshot, settings, progress, cancel);
         let report = report.unwrap_or_else(|error| {
             let error = Some(error.to_string());
-            RebuildReport { needed, error, ..RebuildReport::default() }
+            RebuildReport { needed: settings.after, error, ..RebuildReport::default() }
         });
         self.chain.state.totals.rebuilds += u64::from(report.generation.is_some());
         self.summary.rebuild = Some(report);
