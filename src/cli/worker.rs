@@ -62,7 +62,7 @@ pub(super) struct WorkerArgs {
         default_value = "spotify,reccobeats,oembed"
     )]
     providers: Vec<Provider>,
-    /// Try calls again that a provider refused to this application
+    /// Ask again whoever refused a call to this application or said to come back later
     #[arg(long)]
     probe: bool,
     /// Print what came of each run as one JSON object

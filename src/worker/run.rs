@@ -70,7 +70,7 @@ impl<'a> Worker<'a> {
     pub fn run(&self, rebuild: Option<RebuildSettings>) -> Result<RunSummary, WorkerError> {
         let clock = SystemClock(self.runtime);
         let began = Instant::now();
-        let mut state = WorkerState::parse(self.store.worker_state()?.as_deref());
+        let mut state = WorkerState::parse(self.store.worker_state()?.as_deref(), clock.now_ms());
         state.totals.runs += 1;
         if let Some(credentials) = &self.settings.credentials {
             // What is refused to an application is refused to that one only.
@@ -78,10 +78,12 @@ impl<'a> Worker<'a> {
             state.identify(Provider::Spotify.name(), application);
         }
         if self.settings.probe {
-            state.providers.values_mut().for_each(|provider| provider.disabled.clear());
+            state.probe();
+            // At once: what is stored would count again with the next save.
+            self.store.set_worker_state(&state.to_text())?;
         }
         let random = StdRng::seed_from_u64(clock.now_ms() as u64 ^ u64::from(std::process::id()));
-        let save = |state: &WorkerState| self.store.set_worker_state(&state.to_text());
+        let save = |state: &mut WorkerState| state.save(self.store, clock.now_ms());
         let chain = Chain::new(
             &self.calls,
             &self.settings.providers,

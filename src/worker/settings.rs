@@ -26,7 +26,7 @@ pub struct Settings {
     pub timeout: Duration,
     /// The first wait after a failed request; each further one is twice as long.
     pub backoff: Duration,
-    /// Try calls again that were refused to this application.
+    /// Try calls again that were refused to this application, and providers that said to come back later.
     pub probe: bool,
 }
 

@@ -53,6 +53,9 @@ impl Run<'_> {
             let now_ms = self.clock.now_ms();
             let need = need(&track, &refresh, self.chain.usable(), now_ms, self.worker.settings.stale_after);
             findings.insert(id.clone(), Findings::default());
+            if refresh.n_misses > 0 {
+                self.chain.missed_before.insert(id.clone());
+            }
             let groups =
                 [(need.features, &mut features), (need.metadata, &mut metadata), (need.image, &mut images)];
             groups.into_iter().filter(|(due, _)| *due).for_each(|(_, list)| list.push(id.clone()));
