@@ -55,9 +55,8 @@ pub(super) struct BuildFlags {
     /// Threads; 0 for one a core
     #[arg(long, default_value_t = BuildOptions::default().threads)]
     threads: usize,
-    /// Generations kept on disk; the live one and its parent always are
-    #[arg(long, default_value_t = BuildOptions::default().keep)]
-    keep: usize,
+    #[command(flatten)]
+    keep: KeepFlag,
     #[command(flatten)]
     recall: RecallFlag,
     /// Refuse a build that would need more memory [default: 90 % of what is available]
@@ -68,7 +67,15 @@ pub(super) struct BuildFlags {
     max_seconds: Option<u64>,
 }
 
-/// What a generation must reach; the same of a build and of a server that swaps it in.
+/// What a build leaves on disk; the same of a worker that builds.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct KeepFlag {
+    /// Generations kept on disk; the live one and its parent always are
+    #[arg(long, default_value_t = BuildOptions::default().keep)]
+    pub keep: usize,
+}
+
+/// What a generation must reach; the same of a build, by hand or by a worker, and of a server that swaps it in.
 #[derive(Debug, clap::Args)]
 pub(super) struct RecallFlag {
     /// Recall that hnsw (uniform weights) and auto (any weights) must reach to go live, 0 to 1
@@ -101,7 +108,7 @@ impl BuildFlags {
             trees: self.trees,
             seed: self.seed,
             threads: self.threads,
-            keep: self.keep,
+            keep: self.keep.keep,
             min_recall: self.recall.min_recall()?,
             max_memory_mib: self.max_memory_mib,
             max_seconds: self.max_seconds,

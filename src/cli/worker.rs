@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::runtime;
 
+use super::build::{KeepFlag, RecallFlag};
 use super::store_flags::StoreFlags;
 use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::SnapshotDir;
@@ -14,8 +15,8 @@ use crate::config::worker::{
 };
 use crate::config::{Secret, TIMEOUT_SECONDS};
 use crate::worker::{
-    Clock, Credentials, Provider, Rates, RunSummary, Settings, SystemClock, Urls, Worker, WorkerError,
-    WorkerLock,
+    Clock, Credentials, Provider, Rates, RebuildSettings, RunSummary, Settings, SystemClock, Urls, Worker,
+    WorkerError, WorkerLock,
 };
 
 /// Names the application to Spotify.
@@ -48,6 +49,10 @@ pub(super) struct WorkerArgs {
     #[arg(long, value_name = "N", env = "NEARFIELD_REBUILD_AFTER",
         value_parser = clap::value_parser!(u64).range(REBUILD_AFTER))]
     rebuild_after: Option<u64>,
+    #[command(flatten)]
+    keep: KeepFlag,
+    #[command(flatten)]
+    recall: RecallFlag,
     /// Whom to ask, the most trusted first: spotify (with SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET), reccobeats, oembed
     #[arg(
         long,
@@ -57,7 +62,7 @@ pub(super) struct WorkerArgs {
         default_value = "spotify,reccobeats,oembed"
     )]
     providers: Vec<Provider>,
-    /// Try calls again that a provider refused to this application
+    /// Ask again whoever refused a call to this application or said to come back later
     #[arg(long)]
     probe: bool,
     /// Print what came of each run as one JSON object
@@ -118,6 +123,8 @@ fn http_url(text: &str) -> Result<String, String> {
 
 pub(super) fn run(args: WorkerArgs, context: &Context) -> Result<(), Failure> {
     let settings = settings(&args)?;
+    let (min_recall, keep) = (args.recall.min_recall()?, args.keep.keep);
+    let rebuild = args.rebuild_after.map(|after| RebuildSettings { after, min_recall, keep });
     let name = args.store.location()?.redacted();
     let snapshot = SnapshotDir::new(&args.snapshot.indexes, &args.snapshot.name)?;
     let empty = || format!("there is no catalogue {name}: fill it with `nearfield import FILE`");
@@ -129,7 +136,7 @@ pub(super) fn run(args: WorkerArgs, context: &Context) -> Result<(), Failure> {
         Worker::new(&*store, name, &snapshot, settings, &runtime, &context.progress, &context.cancel)?;
     let clock = SystemClock(&runtime);
     loop {
-        let outcome = worker.run(args.rebuild_after);
+        let outcome = worker.run(rebuild);
         if args.once || context.cancel.is_cancelled() {
             return report(outcome?, args.json);
         }

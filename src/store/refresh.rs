@@ -21,6 +21,8 @@ pub struct Refresh {
     pub n_misses: u32,
     /// When providers may be asked again, after a miss.
     pub retry_at_ms: Option<i64>,
+    /// When it was last asked for without an answer from everybody who was asked, if that was the last time it was asked for.
+    pub asked_at_ms: Option<i64>,
     /// Where values are from, by their names (`energy`, `album_image`); what is not here was imported.
     pub provenance: BTreeMap<String, Provenance>,
 }

@@ -13,8 +13,10 @@ use super::record::CODED_VALUES;
 use super::refresh::{Provenance, Refresh};
 use crate::codec::{self, CodecError};
 
-/// The version this program writes, and the newest it reads.
-const REFRESH_VERSION: u8 = 1;
+/// Without `asked_at_ms`. It is still written where there is none, so that programs before version 2 read it.
+const UNASKED_VERSION: u8 = 1;
+/// The newest version this program writes and reads: `asked_at_ms` after the rest.
+const REFRESH_VERSION: u8 = 2;
 
 /// The order of fields is the format.
 #[derive(Serialize, Deserialize)]
@@ -66,17 +68,29 @@ pub(super) fn encode(refresh: &Refresh, out: &mut Vec<u8>) -> Result<(), CodecEr
         answers,
     };
     out.clear();
-    out.push(REFRESH_VERSION);
-    codec::encode_into(&stored, out)
+    match refresh.asked_at_ms {
+        None => {
+            out.push(UNASKED_VERSION);
+            codec::encode_into(&stored, out)
+        }
+        Some(asked_at_ms) => {
+            out.push(REFRESH_VERSION);
+            codec::encode_into(&(stored, asked_at_ms), out)
+        }
+    }
 }
 
 /// Reads a refresh back.
 pub(super) fn decode(bytes: &[u8]) -> Result<Refresh, RecordError> {
     let (version, body) = bytes.split_first().ok_or(RecordError::Empty)?;
-    if *version != REFRESH_VERSION {
-        return Err(RecordError::Version { got: *version, supported: REFRESH_VERSION });
-    }
-    let stored: StoredRefresh<'static> = codec::decode(body)?;
+    let (stored, asked_at_ms): (StoredRefresh<'static>, _) = match *version {
+        UNASKED_VERSION => (codec::decode(body)?, None),
+        REFRESH_VERSION => {
+            let (stored, asked_at_ms) = codec::decode::<(_, i64)>(body)?;
+            (stored, Some(asked_at_ms))
+        }
+        got => return Err(RecordError::Version { got, supported: REFRESH_VERSION }),
+    };
     let mut provenance = BTreeMap::new();
     for answer in stored.answers {
         let from = Provenance { provider: answer.provider.into_owned(), fetched_at_ms: answer.fetched_at_ms };
@@ -92,6 +106,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Refresh, RecordError> {
         changed_at_ms: stored.changed_at_ms,
         n_misses: stored.n_misses,
         retry_at_ms: stored.retry_at_ms,
+        asked_at_ms,
         provenance,
     })
 }
@@ -115,6 +130,7 @@ mod tests {
             changed_at_ms: Some(5),
             n_misses: 2,
             retry_at_ms: Some(7),
+            asked_at_ms: Some(8),
             provenance: provenance.into_iter().map(|(name, from)| (name.to_owned(), from)).collect(),
         };
         let mut bytes = Vec::new();
@@ -123,6 +139,11 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(decode(&bytes[..cut]).is_err(), "cut at {cut}");
         }
+        let unasked = Refresh { asked_at_ms: None, ..refresh };
+        encode(&unasked, &mut bytes).unwrap();
+        assert_eq!((bytes[0], decode(&bytes).unwrap()), (UNASKED_VERSION, unasked));
+        bytes[0] = REFRESH_VERSION + 1;
+        assert!(matches!(decode(&bytes), Err(RecordError::Version { got: 3, supported: 2 })));
         encode(&Refresh::default(), &mut bytes).unwrap();
         assert_eq!(decode(&bytes).unwrap(), Refresh::default());
     }

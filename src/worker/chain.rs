@@ -1,6 +1,6 @@
 //! Asking the providers: limits, faults, retries, and which calls are of use now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -26,6 +26,9 @@ const MAX_ATTEMPTS: u32 = 4;
 const MAX_TOO_MANY: u32 = 8;
 /// Calls given up in a row before a provider is left alone for the rest of the run. One alone may be the fault of an id.
 const MAX_FAILURES: u32 = 3;
+/// Tracks that a call refuses one by one, before any answer of it in a run, until that says something of the call: its
+/// address may be wrong, or a proxy answers for it.
+const MAX_REFUSALS: u32 = 5;
 /// How long a used-up quota is believed in where nothing is said of its end.
 const QUOTA_PAUSE: Duration = Duration::from_secs(60 * 60);
 
@@ -33,6 +36,10 @@ const QUOTA_PAUSE: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Chain<'a> {
     pub calls: &'a [Box<dyn Call>],
     pub state: WorkerState,
+    /// Tracks that somebody was asked for who did not answer. Whoever records that empties it.
+    pub unanswered: BTreeSet<TrackId>,
+    /// Tracks that were unknown in earlier runs. That they are refused again says nothing of a call.
+    pub missed_before: BTreeSet<TrackId>,
     /// One for each provider, in the order of the chain.
     providers: Vec<(Provider, InThisRun)>,
     clock: &'a dyn Clock,
@@ -41,15 +48,38 @@ pub(super) struct Chain<'a> {
     backoff: Duration,
     random: StdRng,
     /// Makes the state durable.
-    save: &'a dyn Fn(&WorkerState) -> Result<(), StoreError>,
+    save: &'a dyn Fn(&mut WorkerState) -> Result<(), StoreError>,
 }
 
 #[derive(Default)]
 struct InThisRun {
     report: ProviderReport,
     failures_in_a_row: u32,
+    /// By call.
+    trust: BTreeMap<&'static str, Trust>,
     /// Why it is left alone.
     out: Option<String>,
+}
+
+/// Whether a call's refusals are believed.
+#[derive(Default)]
+struct Trust {
+    has_answered: bool,
+    n_refusals: u32,
+}
+
+impl Trust {
+    fn is_lost(&self) -> bool {
+        !self.has_answered && self.n_refusals >= MAX_REFUSALS
+    }
+}
+
+/// What came of asking for some tracks.
+enum Outcome {
+    Found(Found),
+    /// There was one track, and it was refused.
+    Refused(String),
+    NoAnswer,
 }
 
 impl<'a> Chain<'a> {
@@ -63,10 +93,23 @@ impl<'a> Chain<'a> {
         cancel: &'a CancelToken,
         backoff: Duration,
         random: StdRng,
-        save: &'a dyn Fn(&WorkerState) -> Result<(), StoreError>,
+        save: &'a dyn Fn(&mut WorkerState) -> Result<(), StoreError>,
     ) -> Self {
         let providers = order.iter().map(|provider| (*provider, InThisRun::default())).collect();
-        Self { calls, state, providers, clock, runtime, cancel, backoff, random, save }
+        let (unanswered, missed_before) = Default::default();
+        Self {
+            calls,
+            state,
+            unanswered,
+            missed_before,
+            providers,
+            clock,
+            runtime,
+            cancel,
+            backoff,
+            random,
+            save,
+        }
     }
 
     /// What the chain gives when everything works: all but the calls that are refused to this application.
@@ -131,28 +174,86 @@ impl<'a> Chain<'a> {
                 open = asked;
                 continue;
             }
+            let mut refused = Vec::new();
             for part in asked.chunks(call.max_ids()) {
-                let found = self.ask(call, part)?;
-                let is_open = |id: &&TrackId| found.as_ref().is_none_or(|found| !found.contains_key(*id));
-                let left = part.iter().filter(is_open).cloned();
-                match &found {
-                    Some(_) => unknown.extend(left.clone()),
+                let n_requests = self.in_this_run(call).report.requests;
+                match self.ask(call, part)? {
+                    Outcome::Found(found) => {
+                        let left = part.iter().filter(|id| !found.contains_key(*id)).cloned();
+                        unknown.extend(left.clone());
+                        open.extend(left);
+                        known(call.provider(), self.clock.now_ms(), found);
+                    }
+                    Outcome::Refused(what) => {
+                        refused.extend_from_slice(part);
+                        open.extend_from_slice(part);
+                        self.refused(call, &part[0], &what);
+                    }
                     // Whoever refuses a call is no member of the chain from now on: the others decide.
-                    None if self.is_disabled(call) => {}
-                    None => unanswered.extend(left.clone()),
-                }
-                open.extend(left);
-                if let Some(found) = found {
-                    known(call.provider(), self.clock.now_ms(), found);
+                    Outcome::NoAnswer if self.is_disabled(call) => open.extend_from_slice(part),
+                    Outcome::NoAnswer => {
+                        unanswered.extend(part.iter().cloned());
+                        open.extend_from_slice(part);
+                        if self.in_this_run(call).report.requests > n_requests {
+                            self.unanswered.extend(part.iter().cloned());
+                        }
+                    }
                 }
             }
+            let (believed, doubtful) = self.weigh(call, refused);
+            unknown.extend(believed);
+            self.unanswered.extend(doubtful.iter().cloned());
+            unanswered.extend(doubtful);
         }
         let is_missed = |id: &TrackId| unknown.contains(id) && !unanswered.contains(id);
         Ok(open.into_iter().partition(is_missed))
     }
 
-    /// Makes one call; `None` when there is no answer.
-    fn ask(&mut self, call: &dyn Call, ids: &[TrackId]) -> Result<Option<Found>, StoreError> {
+    /// Asks a call for some tracks, at most as many as it takes.
+    fn ask(&mut self, call: &dyn Call, ids: &[TrackId]) -> Result<Outcome, StoreError> {
+        let Some((found, mut refusals)) = self.request(call, ids)? else { return Ok(Outcome::NoAnswer) };
+        match refusals.pop() {
+            Some(what) if ids.len() == 1 => Ok(Outcome::Refused(what)),
+            Some(what) if refusals.len() + 1 == ids.len() => {
+                let n_ids = ids.len();
+                let what = format!("it refuses each of {n_ids} ids; is its address right? {what}");
+                self.give_up(call, &Fault::Unexpected(what));
+                Ok(Outcome::NoAnswer)
+            }
+            last => {
+                self.in_this_run(call).report.unknown +=
+                    (refusals.len() + usize::from(last.is_some())) as u64;
+                Ok(Outcome::Found(found))
+            }
+        }
+    }
+
+    /// Counts what a refused track says of the call.
+    fn refused(&mut self, call: &dyn Call, id: &TrackId, what: &str) {
+        let is_known = self.missed_before.contains(id);
+        let trust = self.in_this_run(call).trust.entry(call.name()).or_default();
+        trust.n_refusals += u32::from(!is_known);
+        if !is_known && trust.is_lost() {
+            let what = format!("it refuses every track; is its address right? {what}");
+            self.give_up(call, &Fault::Unexpected(what));
+        }
+    }
+
+    /// Which refused tracks are unknown to the provider, and of which that is not to be believed.
+    fn weigh(&mut self, call: &dyn Call, refused: Vec<TrackId>) -> (Vec<TrackId>, Vec<TrackId>) {
+        let is_lost = self.in_this_run(call).trust.get(call.name()).is_some_and(Trust::is_lost);
+        let is_believed = |id: &TrackId| !is_lost || self.missed_before.contains(id);
+        let (believed, doubtful): (Vec<_>, Vec<_>) = refused.into_iter().partition(is_believed);
+        self.in_this_run(call).report.unknown += believed.len() as u64;
+        (believed, doubtful)
+    }
+
+    /// Makes one call: what is found, and what was said of each id that was refused. `None` when there is no answer.
+    fn request(
+        &mut self,
+        call: &dyn Call,
+        ids: &[TrackId],
+    ) -> Result<Option<(Found, Vec<String>)>, StoreError> {
         let name = call.provider().name();
         let (mut n_failed, mut n_too_many) = (0, 0);
         loop {
@@ -172,7 +273,9 @@ impl<'a> Chain<'a> {
             let Some(answer) = answer else { return Ok(None) };
             let totals = &mut self.state.totals;
             *totals.requests.entry(name.to_owned()).or_default() += 1;
-            if answer.is_err() {
+            // That one track is unknown is an answer.
+            let is_answered = answer.is_ok() || (ids.len() == 1 && matches!(answer, Err(Fault::BadIds(_))));
+            if !is_answered {
                 *totals.failures.entry(name.to_owned()).or_default() += 1;
             }
             let run = self.in_this_run(call);
@@ -180,13 +283,14 @@ impl<'a> Chain<'a> {
             let fault = match answer {
                 Ok(found) => {
                     run.failures_in_a_row = 0;
+                    run.trust.entry(call.name()).or_default().has_answered = true;
                     run.report.known += found.len() as u64;
                     run.report.unknown += (ids.len() - found.len()) as u64;
                     if self.state.provider(name).disabled.remove(call.name()).is_some() {
                         tracing::info!("{name} answers {} again", call.name());
                         self.save()?;
                     }
-                    return Ok(Some(found));
+                    return Ok(Some((found, Vec::new())));
                 }
                 Err(fault) => fault,
             };
@@ -221,7 +325,7 @@ impl<'a> Chain<'a> {
                     run.out = Some(format!("not authorized: {what}"));
                     return Ok(None);
                 }
-                Fault::BadIds(what) => return self.divide(call, ids, &what),
+                Fault::BadIds(what) => return self.divide(call, ids, what),
                 Fault::Unavailable(_) if n_failed + 1 < MAX_ATTEMPTS => {
                     n_failed += 1;
                     run.report.retries += 1;
@@ -241,17 +345,22 @@ impl<'a> Chain<'a> {
     }
 
     /// One id that a provider does not take for one must not keep the others from their answer.
-    fn divide(&mut self, call: &dyn Call, ids: &[TrackId], what: &str) -> Result<Option<Found>, StoreError> {
+    fn divide(
+        &mut self,
+        call: &dyn Call,
+        ids: &[TrackId],
+        what: String,
+    ) -> Result<Option<(Found, Vec<String>)>, StoreError> {
         if let [id] = ids {
-            tracing::debug!("{} does not know {id} for an id: {what}", call.provider().name());
-            self.in_this_run(call).report.unknown += 1;
-            return Ok(Some(Found::new()));
+            tracing::debug!("{} does not know {id}: {what}", call.provider().name());
+            return Ok(Some((Found::new(), vec![what])));
         }
         let (left, right) = ids.split_at(ids.len() / 2);
-        let Some(mut found) = self.ask(call, left)? else { return Ok(None) };
-        let Some(rest) = self.ask(call, right)? else { return Ok(None) };
+        let Some((mut found, mut refusals)) = self.request(call, left)? else { return Ok(None) };
+        let Some((rest, more)) = self.request(call, right)? else { return Ok(None) };
         found.extend(rest);
-        Ok(Some(found))
+        refusals.extend(more);
+        Ok(Some((found, refusals)))
     }
 
     fn suspend(&mut self, name: &str, wait: Duration, fault: &Fault) -> Result<(), StoreError> {
@@ -286,8 +395,8 @@ impl<'a> Chain<'a> {
     }
 
     /// Makes the state durable.
-    pub fn save(&self) -> Result<(), StoreError> {
-        (self.save)(&self.state)
+    pub fn save(&mut self) -> Result<(), StoreError> {
+        (self.save)(&mut self.state)
     }
 
     /// How every provider of the chain stands.

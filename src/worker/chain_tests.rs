@@ -43,7 +43,7 @@ impl Call for Scripted {
         let next = self.script.lock().unwrap().front().cloned();
         let answer = match next {
             // This one is about an id, not about a time.
-            Some(Fault::BadIds(bad)) if list.contains(&bad) => Err(Fault::BadIds(bad)),
+            Some(Fault::BadIds(bad)) if list.chars().any(|id| bad.contains(id)) => Err(Fault::BadIds(bad)),
             Some(Fault::BadIds(_)) | None => Ok(ids
                 .iter()
                 .filter(|id| !self.unknown.contains(id.as_str()))
@@ -96,7 +96,18 @@ impl Bench {
     /// Asks for the features of the tracks whose ids are the letters of `ids`. Gives who knew which, which nobody knows,
     /// which had no answer, and the chain's reports.
     fn run(&self, state: WorkerState, ids: &str) -> (String, String, String, Vec<ProviderReport>) {
-        let save = |state: &WorkerState| {
+        self.run_group(Group::Features, state, ids, "")
+    }
+
+    /// The same for any group and with tracks that earlier runs did not find.
+    fn run_group(
+        &self,
+        group: Group,
+        state: WorkerState,
+        ids: &str,
+        missed_before: &str,
+    ) -> (String, String, String, Vec<ProviderReport>) {
+        let save = |state: &mut WorkerState| {
             self.saved.borrow_mut().push(state.clone());
             Ok(())
         };
@@ -106,10 +117,14 @@ impl Bench {
         let (clock, runtime, cancel) = (&self.clock, &self.runtime, &self.cancel);
         let mut chain =
             Chain::new(&self.calls, &order, state, clock, runtime, cancel, backoff, random, &save);
-        let ids = ids.chars().map(|letter| TrackId::parse(&letter.to_string()).unwrap()).collect();
+        let track_ids = |letters: &str| {
+            letters.chars().map(|letter| TrackId::parse(&letter.to_string()).unwrap()).collect::<Vec<_>>()
+        };
+        chain.missed_before.extend(track_ids(missed_before));
+        let ids = track_ids(ids);
         let mut known = Vec::new();
         let (missed, unanswered) = chain
-            .ask_group(Group::Features, ids, |provider, _, found| {
+            .ask_group(group, ids, |provider, _, found| {
                 let list: String = found.keys().map(TrackId::as_str).collect();
                 known.push(format!("{}:{list}", provider.name()));
             })
@@ -245,6 +260,51 @@ fn one_bad_id_does_not_keep_the_others_from_their_answer() {
     assert_eq!(bench.asked(0), "abcd ab cd c d");
     assert_eq!(known, "spotify:abd reccobeats:");
     assert_eq!((missed.as_str(), unanswered.as_str()), ("c", ""));
+}
+
+#[test]
+fn a_call_that_refuses_every_id_says_nothing_of_them() {
+    let bad = Fault::BadIds("abcdefghijklmnop".into());
+    let bench = Bench::new([vec![bad.clone()], vec![], vec![]], ["", "b"]);
+    let (known, missed, unanswered, reports) = bench.run(WorkerState::default(), "abcd");
+    assert_eq!(bench.asked(0), "abcd ab a b cd c d");
+    assert_eq!(
+        (known.as_str(), missed.as_str(), unanswered.as_str()),
+        ("reccobeats:a reccobeats:cd", "", "b")
+    );
+    assert_eq!((reports[0].failures, reports[0].unknown), (1, 0));
+    // Three such requests in a row are enough.
+    let bench = Bench::new([vec![bad], vec![], vec![]], ["", "abcdefghijklmnop"]);
+    let (_, missed, _, reports) = bench.run(WorkerState::default(), "abcdefghijklmnop");
+    assert_eq!(bench.asked(0).split(' ').count(), 21);
+    assert_eq!((missed.as_str(), reports[0].state.as_str()), ("", "failing"));
+}
+
+#[test]
+fn tracks_refused_one_by_one_are_unknown_only_to_whom_answers_at_all() {
+    let ask = |ids: &str, missed_before: &str| {
+        let bench = Bench::new([vec![], vec![], vec![Fault::BadIds("abcdefghij".into())]], ["", ""]);
+        bench.run_group(Group::Image, WorkerState::default(), ids, missed_before)
+    };
+    // A few may be unknown.
+    let (_, missed, unanswered, _) = ask("abcd", "");
+    assert_eq!((missed.as_str(), unanswered.as_str()), ("abcd", ""));
+    // With five it is the call that is in doubt; after seven it is left alone.
+    let (_, missed, unanswered, reports) = ask("abcdefghij", "");
+    assert_eq!((missed.as_str(), unanswered.as_str()), ("", "abcdefghij"));
+    assert_eq!((reports[2].state.as_str(), reports[2].requests, reports[2].unknown), ("failing", 7, 0));
+    assert!(reports[2].reason.as_ref().unwrap().contains("address"), "{:?}", reports[2].reason);
+    // That those are refused again which were before is nothing new.
+    let (_, missed, unanswered, reports) = ask("abcdefghij", "abcdefgh");
+    assert_eq!((missed.as_str(), unanswered.as_str()), ("abcdefghij", ""));
+    assert_eq!((reports[2].state.as_str(), reports[2].unknown), ("ready", 10));
+}
+
+#[test]
+fn one_answer_is_enough_to_believe_the_refusals_before_it() {
+    let bench = Bench::new([vec![], vec![], vec![Fault::BadIds("abcdef".into())]], ["", ""]);
+    let (known, missed, unanswered, _) = bench.run_group(Group::Image, WorkerState::default(), "abcdefg", "");
+    assert_eq!((known.as_str(), missed.as_str(), unanswered.as_str()), ("oembed:g", "abcdef", ""));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::providers::Provider;
 pub(super) struct Findings {
     answers: Vec<(Provider, i64, Track)>,
     missed: bool,
+    unanswered: bool,
 }
 
 impl Findings {
@@ -24,7 +25,17 @@ impl Findings {
         self.missed = true;
     }
 
-    /// Whether nothing was answered, so that there is nothing to record.
+    /// Somebody was asked for some of it and did not answer.
+    pub fn unanswered(&mut self) {
+        self.unanswered = true;
+    }
+
+    /// Whether somebody who was asked did not answer.
+    pub fn is_unanswered(&self) -> bool {
+        self.unanswered
+    }
+
+    /// Whether nothing was answered.
     pub fn is_empty(&self) -> bool {
         self.answers.is_empty() && !self.missed
     }
@@ -62,6 +73,7 @@ impl Findings {
             refresh.n_misses = 0;
             refresh.retry_at_ms = None;
         }
+        refresh.asked_at_ms = self.unanswered.then_some(now_ms);
         let mut merged = current.clone();
         merged.merge(found.clone(), false);
         let changed = merged != *current;
@@ -149,11 +161,13 @@ mod tests {
     fn a_miss_erases_nothing_and_is_remembered() {
         let mut findings = Findings::default();
         findings.missed();
-        let before = Refresh { n_misses: 1, refreshed_at_ms: Some(3), ..Refresh::default() };
+        let before =
+            Refresh { n_misses: 1, refreshed_at_ms: Some(3), asked_at_ms: Some(4), ..Refresh::default() };
         let (recorded, changed) = findings.refreshed(&track(&[("energy", 0.25)]), before, 1_000);
         assert!(!changed && recorded.track.values.is_empty());
         let refresh = recorded.refresh;
         assert_eq!((refresh.n_misses, refresh.n_refreshes, refresh.refreshed_at_ms), (2, 1, Some(3)));
         assert_eq!(refresh.retry_at_ms, Some(1_000 + 2 * 24 * 60 * 60 * 1_000));
+        assert_eq!(refresh.asked_at_ms, None, "everybody answered this time");
     }
 }

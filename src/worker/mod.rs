@@ -12,6 +12,7 @@
 //! findings.rs   answers -> what is recorded of a track
 //! run.rs        one run
 //! step.rs       a step of it: asking and recording
+//! heartbeat.rs  saying that it is there while a step or a build takes its time
 //! rebuild.rs    a new generation once enough has changed
 //! summary.rs    what came of a run
 //! status.rs     worker.json beside the snapshot, which the server reads
@@ -27,6 +28,7 @@ mod backoff;
 mod chain;
 mod clock;
 mod findings;
+mod heartbeat;
 mod limits;
 mod lock;
 mod providers;
@@ -44,7 +46,7 @@ pub use lock::{LockError, WorkerLock};
 pub use providers::{Provider, UnknownProvider};
 pub use rebuild::{RebuildError, RebuildReport};
 pub use run::{Worker, WorkerError};
-pub use settings::{Credentials, Rates, Settings, Urls};
+pub use settings::{Credentials, Rates, RebuildSettings, Settings, Urls};
 pub use state::Totals;
 pub use status::{STATUS_FILE, StatusError, WorkerStatus, read_status};
 pub use summary::{Backlog, ProviderReport, RunSummary};

@@ -11,6 +11,8 @@ use crate::feature::Schema;
 use crate::progress::{CancelToken, Progress};
 use crate::store::{RefreshStore, StoreError};
 
+use super::settings::RebuildSettings;
+
 /// What `--rebuild-after` led to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebuildReport {
@@ -51,16 +53,17 @@ pub enum RebuildError {
     },
 }
 
-/// Builds and publishes when at least `needed` tracks changed, the way the live generation was built. Nothing is counted
-/// outside the catalogue, so no kill loses a count.
+/// Builds and publishes when enough tracks changed, the way the live generation was built but held to what is set now.
+/// Nothing is counted outside the catalogue, so no kill loses a count.
 pub(super) fn rebuild_if_due(
     store: &dyn RefreshStore,
     store_name: &str,
     snapshot: &SnapshotDir,
-    needed: u64,
+    settings: RebuildSettings,
     progress: &Progress,
     cancel: &CancelToken,
 ) -> Result<RebuildReport, RebuildError> {
+    let needed = settings.after;
     let live = match snapshot.current()? {
         Some(_) => Some(Manifest::read(&snapshot.resolve(None)?)?),
         None => None,
@@ -90,10 +93,10 @@ pub(super) fn rebuild_if_due(
     tracing::info!("{} tracks changed, {needed} are enough: building", report.changed);
     let (schema, options) = match live {
         Some(live) => {
-            let options = options(&live.parameters)?;
+            let options = options(&live.parameters, settings)?;
             (live.fitted.schema, options)
         }
-        None => (Schema::spotify(), BuildOptions::default()),
+        None => (Schema::spotify(), gated(settings)),
     };
     let built = build::build(store, store_name, snapshot, schema, &options, progress, cancel)?;
     tracing::info!("published generation {}", built.generation);
@@ -101,8 +104,15 @@ pub(super) fn rebuild_if_due(
     Ok(report)
 }
 
-/// The options that a generation was built with. Its number of threads is that of the machine it was built on.
-fn options(parameters: &BuildParameters) -> Result<BuildOptions, RebuildError> {
+/// The usual options, held to what is set.
+fn gated(settings: RebuildSettings) -> BuildOptions {
+    let RebuildSettings { after: _, min_recall, keep } = settings;
+    BuildOptions { min_recall, keep, ..BuildOptions::default() }
+}
+
+/// The options that a generation was built with, held to what is set. Its number of threads is that of the machine it was
+/// built on.
+fn options(parameters: &BuildParameters, settings: RebuildSettings) -> Result<BuildOptions, RebuildError> {
     let wrong = |what, got: &str| RebuildError::Parameter { what, got: got.to_owned() };
     let engine = |name: &String| name.parse().map_err(|_| wrong("engine", name));
     let builder =
@@ -115,7 +125,7 @@ fn options(parameters: &BuildParameters) -> Result<BuildOptions, RebuildError> {
         ef_construction: Some(parameters.ef_construction as usize),
         trees: parameters.trees as usize,
         seed: parameters.seed,
-        ..BuildOptions::default()
+        ..gated(settings)
     })
 }
 

@@ -1,6 +1,8 @@
 //! One run: select, then step by step (`step.rs`) ask and record, then rebuild, then say what came of it.
 
-use std::time::Instant;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -9,23 +11,29 @@ use tokio::runtime::Runtime;
 use crate::artifact::SnapshotDir;
 use crate::progress::{CancelToken, Progress};
 use crate::store::{RefreshStore, StoreError};
+use crate::track::TrackId;
 
 use super::chain::Chain;
 use super::clock::{Clock, SystemClock};
+use super::heartbeat::Heartbeat;
 use super::providers::{self, Call, Provider};
 use super::rebuild::{RebuildReport, rebuild_if_due};
 use super::rfc3339;
 use super::select::{Wants, select};
-use super::settings::Settings;
+use super::settings::{RebuildSettings, Settings};
 use super::state::WorkerState;
-use super::status::{WorkerStatus, read_status, write_status};
+use super::status::{StatusFile, WorkerStatus};
 use super::summary::{Backlog, ProviderReport, RunSummary};
+
+/// How often a running worker says that it is there, whatever it is at. A build may take longer than a silence is allowed to.
+const HEARTBEAT_PERIOD: Duration = Duration::from_secs(60);
 
 /// What refreshes a catalogue, run after run.
 pub struct Worker<'a> {
     pub(super) store: &'a dyn RefreshStore,
     store_name: String,
     snapshot: &'a SnapshotDir,
+    status: Arc<StatusFile>,
     pub(super) settings: Settings,
     calls: Vec<Box<dyn Call>>,
     runtime: &'a Runtime,
@@ -62,15 +70,16 @@ impl<'a> Worker<'a> {
         cancel: &'a CancelToken,
     ) -> Result<Self, WorkerError> {
         let calls = providers::calls(&settings)?;
-        Ok(Self { store, store_name, snapshot, settings, calls, runtime, progress, cancel })
+        let status = Arc::new(StatusFile::new(snapshot.clone(), store_name.clone()));
+        Ok(Self { store, store_name, snapshot, status, settings, calls, runtime, progress, cancel })
     }
 
-    /// One run; with `rebuild_after` a build follows once so many tracks have changed. What went wrong with providers or
+    /// One run; with `rebuild` a build follows once enough tracks have changed. What went wrong with providers or
     /// with the build is in the summary.
-    pub fn run(&self, rebuild_after: Option<u64>) -> Result<RunSummary, WorkerError> {
+    pub fn run(&self, rebuild: Option<RebuildSettings>) -> Result<RunSummary, WorkerError> {
         let clock = SystemClock(self.runtime);
         let began = Instant::now();
-        let mut state = WorkerState::parse(self.store.worker_state()?.as_deref());
+        let mut state = WorkerState::parse(self.store.worker_state()?.as_deref(), clock.now_ms());
         state.totals.runs += 1;
         if let Some(credentials) = &self.settings.credentials {
             // What is refused to an application is refused to that one only.
@@ -78,10 +87,12 @@ impl<'a> Worker<'a> {
             state.identify(Provider::Spotify.name(), application);
         }
         if self.settings.probe {
-            state.providers.values_mut().for_each(|provider| provider.disabled.clear());
+            state.probe();
+            // At once: what is stored would count again with the next save.
+            self.store.set_worker_state(&state.to_text())?;
         }
         let random = StdRng::seed_from_u64(clock.now_ms() as u64 ^ u64::from(std::process::id()));
-        let save = |state: &WorkerState| self.store.set_worker_state(&state.to_text());
+        let save = |state: &mut WorkerState| state.save(self.store, clock.now_ms());
         let chain = Chain::new(
             &self.calls,
             &self.settings.providers,
@@ -96,10 +107,13 @@ impl<'a> Worker<'a> {
         let started = rfc3339(clock.now_ms());
         let summary = RunSummary { started, outcome: "running".into(), ..RunSummary::default() };
         let mut run = Run { worker: self, chain, clock: &clock, summary };
+        let status = Arc::clone(&self.status);
+        let heartbeat = Heartbeat::start(HEARTBEAT_PERIOD, move || status.touch());
         let worked = run.work();
         if worked.is_ok() && !self.cancel.is_cancelled() {
-            run.rebuild(rebuild_after);
+            run.rebuild(rebuild);
         }
+        drop(heartbeat);
         run.summary.seconds = began.elapsed().as_secs_f64();
         run.finish(worked)
     }
@@ -115,15 +129,7 @@ impl<'a> Worker<'a> {
 
     /// The status is for onlookers: a run does not fail because of it.
     fn update_status(&self, change: impl FnOnce(&mut WorkerStatus)) {
-        let now_ms = SystemClock(self.runtime).now_ms();
-        let mut status = read_status(self.snapshot, now_ms).ok().flatten().unwrap_or_default();
-        status.pid = std::process::id();
-        status.store.clone_from(&self.store_name);
-        status.updated = rfc3339(now_ms);
-        change(&mut status);
-        if let Err(error) = write_status(self.snapshot, &status) {
-            tracing::warn!("{error}");
-        }
+        self.status.update(change);
     }
 }
 
@@ -138,9 +144,40 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     /// Selects and asks until everything selected was asked for, nobody is left to ask, or the work is to stop.
     fn work(&mut self) -> Result<(), WorkerError> {
-        let Settings { limit, stale_after, .. } = self.worker.settings;
         self.chain.save()?;
         self.show();
+        let mut usable = self.chain.usable();
+        let mut done = BTreeSet::new();
+        let mut left = self.select(&done)?;
+        self.summary.backlog_before = self.summary.backlog;
+        let Backlog { incomplete, stale, .. } = self.summary.backlog;
+        tracing::info!("{} of {incomplete} incomplete and {stale} stale tracks chosen", left.len());
+        self.show();
+        let phase = self.worker.progress.phase("refresh", left.len() as u64, "tracks");
+        while !left.is_empty() && !self.worker.cancel.is_cancelled() {
+            let now_usable = self.chain.usable();
+            if now_usable == Wants::default() {
+                tracing::warn!("no provider is left to ask");
+                break;
+            }
+            if now_usable != usable {
+                // Tracks that only somebody could help who is out now must not take the place of others.
+                usable = now_usable;
+                left = self.select(&done)?;
+                continue;
+            }
+            let rest = left.split_off(left.len().min(self.chain.step_size()));
+            let step = std::mem::replace(&mut left, rest);
+            self.step(&step, &phase)?;
+            done.extend(step);
+        }
+        self.summary.not_answered += left.len() as u64;
+        Ok(())
+    }
+
+    /// What is to be asked for besides what is `done`, as far as the limit goes.
+    fn select(&mut self, done: &BTreeSet<TrackId>) -> Result<Vec<TrackId>, WorkerError> {
+        let Settings { limit, stale_after, .. } = self.worker.settings;
         // The backlog is what there is to do once everybody answers again.
         let (backlog, ids) = select(
             self.worker.store,
@@ -148,40 +185,21 @@ impl Run<'_> {
             self.chain.usable(),
             self.clock.now_ms(),
             stale_after,
-            limit,
+            limit.saturating_sub(done.len()),
+            done,
         )?;
-        self.summary.backlog_before = backlog;
         self.summary.backlog = backlog;
-        self.summary.selected = ids.len() as u64;
-        tracing::info!(
-            "{} of {} incomplete and {} stale tracks chosen",
-            ids.len(),
-            backlog.incomplete,
-            backlog.stale
-        );
-        self.show();
-        let phase = self.worker.progress.phase("refresh", ids.len() as u64, "tracks");
-        let mut left = ids.as_slice();
-        while !left.is_empty() && !self.worker.cancel.is_cancelled() {
-            if self.chain.usable() == Wants::default() {
-                tracing::warn!("no provider is left to ask");
-                break;
-            }
-            let (step, rest) = left.split_at(left.len().min(self.chain.step_size()));
-            left = rest;
-            self.step(step, &phase)?;
-        }
-        self.summary.not_answered += left.len() as u64;
-        Ok(())
+        self.summary.selected = (done.len() + ids.len()) as u64;
+        Ok(ids)
     }
 
-    fn rebuild(&mut self, after: Option<u64>) {
-        let Some(needed) = after else { return };
+    fn rebuild(&mut self, settings: Option<RebuildSettings>) {
+        let Some(settings) = settings else { return };
         let Worker { store, store_name, snapshot, progress, cancel, .. } = self.worker;
-        let report = rebuild_if_due(*store, store_name, snapshot, needed, progress, cancel);
+        let report = rebuild_if_due(*store, store_name, snapshot, settings, progress, cancel);
         let report = report.unwrap_or_else(|error| {
             let error = Some(error.to_string());
-            RebuildReport { needed, error, ..RebuildReport::default() }
+            RebuildReport { needed: settings.after, error, ..RebuildReport::default() }
         });
         self.chain.state.totals.rebuilds += u64::from(report.generation.is_some());
         self.summary.rebuild = Some(report);

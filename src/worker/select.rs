@@ -1,6 +1,6 @@
 //! Which tracks to ask for, and what of them.
 
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ pub(super) struct Wants {
     pub metadata: bool,
     pub image: bool,
 }
+
+/// How long a track that nobody answered for comes after all others. A week, so that a run a day gets to them, too.
+const BEHIND_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// What is to be asked for a track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,10 +74,17 @@ pub(super) fn is_waiting(refresh: &Refresh, now_ms: i64) -> bool {
     refresh.retry_at_ms.is_some_and(|at_ms| at_ms > now_ms)
 }
 
-/// What comes first is smaller: incomplete tracks, then those refreshed longest ago, never before all, then by id.
-type Priority = (bool, i64, TrackId);
+/// What comes first is smaller: tracks that were not asked for in vain lately, or else those where that is longest ago; then
+/// incomplete ones, then those refreshed or asked for longest ago, never before all, then by id.
+type Priority = (Option<i64>, bool, i64, TrackId);
 
-/// The tracks that come first, at most `limit`, in order, and the backlog they are part of. `all` is what the chain gives when
+fn priority(track: Track, refresh: &Refresh, need: Need, now_ms: i64) -> Priority {
+    let is_late = |at_ms: &i64| now_ms.saturating_sub(*at_ms) < BEHIND_MS;
+    let last_ms = refresh.refreshed_at_ms.max(refresh.asked_at_ms).unwrap_or(i64::MIN);
+    (refresh.asked_at_ms.filter(is_late), !need.incomplete, last_ms, track.id)
+}
+
+/// The tracks that come first, at most `limit` and none of `done`, in order, and the backlog they are part of. `all` is what the chain gives when
 /// everything works: it decides on the backlog. `usable` is what it gives now: it decides on what can be selected.
 pub(super) fn select(
     store: &dyn RefreshStore,
@@ -83,6 +93,7 @@ pub(super) fn select(
     now_ms: i64,
     stale_after: Duration,
     limit: usize,
+    done: &BTreeSet<TrackId>,
 ) -> Result<(Backlog, Vec<TrackId>), StoreError> {
     let mut backlog = Backlog::default();
     let mut first: BinaryHeap<Priority> = BinaryHeap::new();
@@ -94,8 +105,8 @@ pub(super) fn select(
         }
         backlog.count(&track, &refresh, all, now_ms, stale_after, 1);
         let need = need(&track, &refresh, usable, now_ms, stale_after);
-        if need.is_due() && limit > 0 {
-            let priority = (!need.incomplete, refresh.refreshed_at_ms.unwrap_or(i64::MIN), track.id);
+        if need.is_due() && limit > 0 && !done.contains(&track.id) {
+            let priority = priority(track, &refresh, need, now_ms);
             if first.len() < limit {
                 first.push(priority);
             } else if let Some(mut last) = first.peek_mut()
@@ -106,7 +117,7 @@ pub(super) fn select(
         }
         ControlFlow::Continue(())
     })?;
-    Ok((backlog, first.into_sorted_vec().into_iter().map(|(_, _, id)| id).collect()))
+    Ok((backlog, first.into_sorted_vec().into_iter().map(|(.., id)| id).collect()))
 }
 
 impl Backlog {

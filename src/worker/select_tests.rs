@@ -2,6 +2,8 @@
 
 use crate::store::{CatalogueStore, LmdbOptions, LmdbStore, Provenance, Refreshed};
 
+use std::cell::RefCell;
+
 use super::*;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -87,8 +89,9 @@ fn incomplete_before_stale_oldest_first_then_by_id() {
     store.upsert(states.iter().map(|(track, _)| track.clone()).collect(), 1).unwrap();
     let states = states.into_iter().map(|(track, refresh)| Refreshed { track, refresh });
     store.record_refreshes(states.collect()).unwrap();
+    let done = RefCell::new(BTreeSet::new());
     let run = |usable, limit| {
-        let (backlog, ids) = select(&store, ALL, usable, NOW, MONTH, limit).unwrap();
+        let (backlog, ids) = select(&store, ALL, usable, NOW, MONTH, limit, &done.borrow()).unwrap();
         assert_eq!((backlog.tracks, backlog.not_spotify, backlog.unknown), (9, 1, 1));
         assert_eq!((backlog.incomplete, backlog.stale), (3, 3));
         ids.iter().map(|id| &id.as_str()[..1]).collect::<String>()
@@ -99,4 +102,19 @@ fn incomplete_before_stale_oldest_first_then_by_id() {
     // What cannot be had now is backlog, but takes nobody's place.
     assert_eq!(run(Wants::default(), 100), "");
     assert_eq!(run(Wants { image: true, ..Wants::default() }, 100), "fge");
+    done.borrow_mut().insert(TrackId::parse(&id('g')).unwrap());
+    assert_eq!(run(ALL, 100), "feacb");
+    done.borrow_mut().clear();
+    // What was asked for in vain comes after all others, the longest ago first; after a week it is as if refreshed then.
+    let set = |letter: char, asked_at_ms| {
+        let id = TrackId::parse(&id(letter)).unwrap();
+        let (_, refresh) = store.get_refresh(&id).unwrap().unwrap();
+        let refresh = Refresh { asked_at_ms: Some(asked_at_ms), ..refresh };
+        store.record_refreshes(vec![Refreshed { track: Track::new(id), refresh }]).unwrap();
+    };
+    set('f', NOW - 1);
+    set('g', NOW - BEHIND_MS + 1);
+    assert_eq!(run(ALL, 100), "eacbgf");
+    set('g', NOW - BEHIND_MS);
+    assert_eq!(run(ALL, 100), "egacbf");
 }

@@ -26,8 +26,19 @@ pub struct Settings {
     pub timeout: Duration,
     /// The first wait after a failed request; each further one is twice as long.
     pub backoff: Duration,
-    /// Try calls again that were refused to this application.
+    /// Try calls again that were refused to this application, and providers that said to come back later.
     pub probe: bool,
+}
+
+/// When a run ends with a build, and what that build is held to. How it builds is up to the live generation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RebuildSettings {
+    /// Build once so many tracks have changed.
+    pub after: u64,
+    /// Recall that the new generation must reach to be published, 0 to 1.
+    pub min_recall: f64,
+    /// Generations kept on disk.
+    pub keep: usize,
 }
 
 /// What Spotify knows an application by.

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::{RefreshStore, StoreError};
+
+use super::providers::LONGEST_RETRY_AFTER;
+
 /// How long a call that was refused to this application is left alone.
 const PROBE_AFTER_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
@@ -64,13 +68,48 @@ pub struct Totals {
 }
 
 impl WorkerState {
-    /// Reads the state back. What cannot be read is as good as none: suspensions are found out again.
-    pub fn parse(text: Option<&str>) -> Self {
+    /// Reads the state back. What cannot be read is as good as none: suspensions are found out again. One that would last
+    /// longer than any provider is believed to ask for is cut: a clock was wrong, then or now.
+    pub fn parse(text: Option<&str>, now_ms: i64) -> Self {
         let Some(text) = text else { return Self::default() };
-        serde_json::from_str(text).unwrap_or_else(|error| {
+        let mut state: Self = serde_json::from_str(text).unwrap_or_else(|error| {
             tracing::warn!("the worker's state in the catalogue is not readable ({error}); it begins anew");
             Self::default()
-        })
+        });
+        let longest_ms = i64::try_from(LONGEST_RETRY_AFTER.as_millis()).unwrap_or(i64::MAX);
+        let latest_ms = now_ms.saturating_add(longest_ms);
+        for until_ms in
+            state.providers.values_mut().filter_map(|provider| provider.suspended_until_ms.as_mut())
+        {
+            *until_ms = latest_ms.min(*until_ms);
+        }
+        state
+    }
+
+    /// Makes it durable. Another worker of the same catalogue may have written meanwhile: what it was told to wait for
+    /// is kept, and counts here from now on.
+    pub fn save(&mut self, store: &dyn RefreshStore, now_ms: i64) -> Result<(), StoreError> {
+        let stored = Self::parse(store.worker_state()?.as_deref(), now_ms);
+        for (name, theirs) in stored.providers {
+            let ours = self.provider(&name);
+            // What one application is told is not meant for another.
+            if ours.application.is_none() || ours.application == theirs.application {
+                theirs
+                    .suspended_until_ms
+                    .into_iter()
+                    .for_each(|until_ms| ours.suspend(until_ms, &theirs.reason));
+            }
+        }
+        store.set_worker_state(&self.to_text())
+    }
+
+    /// Everybody may be asked, and for everything: the providers say again what they refuse.
+    pub fn probe(&mut self) {
+        for provider in self.providers.values_mut() {
+            provider.disabled.clear();
+            provider.suspended_until_ms = None;
+            provider.reason.clear();
+        }
     }
 
     /// As text.
@@ -121,7 +160,11 @@ impl ProviderState {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use super::super::clock::{Clock, TestClock};
     use super::*;
+    use crate::store::{LmdbOptions, LmdbStore};
 
     #[test]
     fn a_state_reads_back_and_garbage_is_none() {
@@ -129,11 +172,11 @@ mod tests {
         state.provider("spotify").suspend(5, "quota");
         state.provider("spotify").disable("audio-features", 7);
         state.totals.requests.insert("spotify".into(), 3);
-        assert_eq!(WorkerState::parse(Some(&state.to_text())), state);
+        assert_eq!(WorkerState::parse(Some(&state.to_text()), 0), state);
         for text in [None, Some("{"), Some("[]")] {
-            assert_eq!(WorkerState::parse(text), WorkerState::default());
+            assert_eq!(WorkerState::parse(text, 0), WorkerState::default());
         }
-        assert_eq!(WorkerState::parse(Some(r#"{"later": 1}"#)), WorkerState::default());
+        assert_eq!(WorkerState::parse(Some(r#"{"later": 1}"#), 0), WorkerState::default());
     }
 
     #[test]
@@ -155,6 +198,46 @@ mod tests {
         provider.suspend(50, "b");
         assert_eq!((provider.suspended_for_ms(40), provider.reason.as_str()), (60, "a"));
         assert_eq!(provider.suspended_for_ms(100), 0);
+    }
+
+    #[test]
+    fn a_suspension_read_back_ends_within_thirty_days_of_any_clock() {
+        const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+        let clock = TestClock(Cell::new(1_000));
+        let mut state = WorkerState::default();
+        state.provider("spotify").suspend(i64::MAX, "a clock gone wrong");
+        state.provider("oembed").suspend(5 * DAY_MS, "too many requests");
+        let mut read = WorkerState::parse(Some(&state.to_text()), clock.now_ms());
+        assert_eq!(read.provider("spotify").suspended_for_ms(clock.now_ms()), 30 * DAY_MS);
+        assert_eq!(read.provider("oembed").suspended_until_ms, Some(5 * DAY_MS));
+        read.probe();
+        assert_eq!(read.provider("spotify").suspended_for_ms(clock.now_ms()), 0);
+        assert_eq!(read.provider("oembed").suspended_for_ms(clock.now_ms()), 0);
+    }
+
+    #[test]
+    fn two_workers_of_a_catalogue_keep_each_others_suspensions() {
+        let clock = TestClock(Cell::new(1_000));
+        let directory = tempfile::tempdir().unwrap();
+        let store = LmdbStore::open(directory.path(), &LmdbOptions::default()).unwrap();
+        let until = |state: &WorkerState, name: &str| state.providers[name].suspended_until_ms;
+        let (mut one, mut two) = (WorkerState::default(), WorkerState::default());
+        one.provider("spotify").suspend(clock.now_ms() + 7_000, "too many requests");
+        one.save(&store, clock.now_ms()).unwrap();
+        // It began before and knows nothing of that.
+        two.provider("spotify").suspend(clock.now_ms() + 3_000, "slow down");
+        two.provider("oembed").suspend(clock.now_ms() + 9_000, "too many requests");
+        two.save(&store, clock.now_ms()).unwrap();
+        assert_eq!((until(&two, "spotify"), until(&two, "oembed")), (Some(8_000), Some(10_000)));
+        assert_eq!(two.providers["spotify"].reason, "too many requests");
+        one.save(&store, clock.now_ms()).unwrap();
+        let stored = WorkerState::parse(store.worker_state().unwrap().as_deref(), clock.now_ms());
+        assert_eq!((until(&stored, "spotify"), until(&stored, "oembed")), (Some(8_000), Some(10_000)));
+        assert_eq!(until(&one, "oembed"), Some(10_000), "and it counts for this one, too");
+        // Another application has limits of its own.
+        two.identify("spotify", "another".into());
+        two.save(&store, clock.now_ms()).unwrap();
+        assert_eq!((until(&two, "spotify"), until(&two, "oembed")), (None, Some(10_000)));
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::SnapshotDir;
 
+use super::rfc3339;
 use super::state::Totals;
 use super::summary::RunSummary;
 
@@ -17,7 +19,7 @@ pub const STATUS_FILE: &str = "worker.json";
 const STAGED_FILE: &str = ".worker.json.new";
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
-/// A running worker that has written nothing for so long was killed, or hangs.
+/// A running worker that has written nothing for so long was killed: it does so every minute, whatever it is at.
 const SILENT_AFTER_MS: i64 = 15 * 60 * 1_000;
 
 /// How the worker stands. Times are RFC 3339.
@@ -90,6 +92,43 @@ pub fn read_status(snapshot: &SnapshotDir, now_ms: i64) -> Result<Option<WorkerS
     Ok(Some(status))
 }
 
+/// The status that one worker writes, from whichever thread.
+#[derive(Debug)]
+pub(super) struct StatusFile {
+    snapshot: SnapshotDir,
+    /// The catalogue, without a password.
+    store_name: String,
+    /// One thread at a time reads, changes and writes.
+    writing: Mutex<()>,
+}
+
+impl StatusFile {
+    pub fn new(snapshot: SnapshotDir, store_name: String) -> Self {
+        Self { snapshot, store_name, writing: Mutex::new(()) }
+    }
+
+    /// Changes it. It is for onlookers: where that fails there is a warning.
+    pub fn update(&self, change: impl FnOnce(&mut WorkerStatus)) {
+        // A panic elsewhere harms nothing: the file is whole at any time.
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        let mut status = read_status(&self.snapshot, now_ms).ok().flatten().unwrap_or_default();
+        status.pid = std::process::id();
+        status.store.clone_from(&self.store_name);
+        status.updated = rfc3339(now_ms);
+        change(&mut status);
+        if let Err(error) = write_status(&self.snapshot, &status) {
+            tracing::warn!("{error}");
+        }
+    }
+
+    /// Says that the worker still runs.
+    pub fn touch(&self) {
+        // After a long sleep of the machine the last word reads as a silence.
+        self.update(|status| "running".clone_into(&mut status.state));
+    }
+}
+
 /// Replaces the status beside a snapshot.
 pub(super) fn write_status(snapshot: &SnapshotDir, status: &WorkerStatus) -> Result<(), StatusError> {
     let failed = |action, path: PathBuf| move |cause| StatusError::Io { action, path, cause };
@@ -105,7 +144,37 @@ pub(super) fn write_status(snapshot: &SnapshotDir, status: &WorkerStatus) -> Res
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::super::heartbeat::Heartbeat;
     use super::*;
+
+    #[test]
+    fn a_heartbeat_keeps_a_running_worker_from_growing_silent() {
+        let dir = tempfile::tempdir().unwrap();
+        let snapshot = SnapshotDir::new(dir.path(), "main").unwrap();
+        let now_ms = || jiff::Timestamp::now().as_millisecond();
+        let run = RunSummary { selected: 7, ..RunSummary::default() };
+        let written = WorkerStatus {
+            state: "running".into(),
+            updated: rfc3339(now_ms() - 2 * SILENT_AFTER_MS),
+            current_run: Some(run),
+            ..WorkerStatus::default()
+        };
+        write_status(&snapshot, &written).unwrap();
+        assert_eq!(read_status(&snapshot, now_ms()).unwrap().unwrap().state, "silent");
+        let file = Arc::new(StatusFile::new(snapshot.clone(), "lmdb:x".into()));
+        let heartbeat = Heartbeat::start(Duration::from_millis(5), move || file.touch());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while read_status(&snapshot, now_ms()).unwrap().unwrap().state != "running" {
+            assert!(Instant::now() < deadline, "nothing is heard of it");
+            std::thread::yield_now();
+        }
+        drop(heartbeat);
+        let status = read_status(&snapshot, now_ms()).unwrap().unwrap();
+        assert_eq!((status.current_run, status.store.as_str()), (written.current_run, "lmdb:x"));
+    }
 
     #[test]
     fn a_status_reads_back_grows_silent_and_garbage_is_an_error() {

@@ -18,7 +18,10 @@ impl Run<'_> {
         let now_ms = self.clock.now_ms();
         let (mut records, mut n_changed, mut n_unknown) = (Vec::new(), 0, 0);
         let mut backlog = self.summary.backlog;
-        let findings: Vec<_> = findings.into_iter().filter(|(_, findings)| !findings.is_empty()).collect();
+        let (empty, findings): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(|(_, findings)| findings.is_empty());
+        let attempted = empty.into_iter().filter(|(_, findings)| findings.is_unanswered());
+        self.record_attempts(attempted.map(|(id, _)| id).collect(), now_ms)?;
         let ids_found: Vec<TrackId> = findings.iter().map(|(id, _)| id.clone()).collect();
         // Read again: an import may have come in between.
         let known = self.worker.store.get_refreshes(&ids_found)?;
@@ -53,6 +56,9 @@ impl Run<'_> {
             let now_ms = self.clock.now_ms();
             let need = need(&track, &refresh, self.chain.usable(), now_ms, self.worker.settings.stale_after);
             findings.insert(id.clone(), Findings::default());
+            if refresh.n_misses > 0 {
+                self.chain.missed_before.insert(id.clone());
+            }
             let groups =
                 [(need.features, &mut features), (need.metadata, &mut metadata), (need.image, &mut images)];
             groups.into_iter().filter(|(due, _)| *due).for_each(|(_, list)| list.push(id.clone()));
@@ -62,7 +68,25 @@ impl Run<'_> {
         // Metadata may have brought an image along.
         images.retain(|id| !findings.get(id).is_some_and(Findings::has_image));
         self.ask_group(Group::Image, images, &mut findings)?;
+        for id in std::mem::take(&mut self.chain.unanswered) {
+            findings.entry(id).or_default().unanswered();
+        }
         Ok(findings)
+    }
+
+    /// Notes of tracks that nobody answered for that they were asked for, so that others come first in the next run. That
+    /// is no refresh.
+    fn record_attempts(&mut self, ids: Vec<TrackId>, now_ms: i64) -> Result<(), WorkerError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let known = self.worker.store.get_refreshes(&ids)?.into_iter().flatten();
+        let attempt = |(track, refresh): (Track, Refresh)| Refreshed {
+            track: Track::new(track.id),
+            refresh: Refresh { asked_at_ms: Some(now_ms), ..refresh },
+        };
+        self.worker.store.record_refreshes(known.map(attempt).collect())?;
+        Ok(())
     }
 
     fn ask_group(

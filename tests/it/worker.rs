@@ -156,6 +156,12 @@ fn a_used_up_quota_suspends_one_provider_across_runs() {
         bench.refresh_fails(bench.spotify(&ONCE), "nothing could be refreshed: spotify: suspended until");
     assert_eq!((&failed["outcome"], bench.stub.n_requests()), (&json!("failed"), 0));
     assert_eq!(bench.get(&id(1)).1.n_refreshes, 1);
+    // Unless told to.
+    let summary = bench.refresh(bench.spotify(&["worker", "--once", "--json", "--probe"]));
+    assert_eq!(
+        (&summary["recorded"], &provider(&summary, "spotify")["state"]),
+        (&json!(60), &json!("ready"))
+    );
 }
 
 #[test]
@@ -204,7 +210,9 @@ fn what_has_no_answer_stays_in_the_backlog() {
     let only = ["worker", "--once", "--json", "--providers", "reccobeats"];
     let summary = bench.refresh_fails(bench.command(&only), "nothing could be refreshed");
     assert_eq!((&summary["recorded"], &summary["not_answered"]), (&json!(0), &json!(30)));
-    assert_eq!(bench.get(&id(0)).1, Refresh::default());
+    let refresh = bench.get(&id(0)).1;
+    assert!(refresh.asked_at_ms.is_some(), "that it was asked for is known");
+    assert_eq!(Refresh { asked_at_ms: None, ..refresh }, Refresh::default());
     // Images alone are recorded; the features are asked for again.
     bench.stub.fail(Route::ReccoBeats, vec![Fault::Status(500); 4]);
     let summary = bench.refresh(bench.command(&ONCE));
@@ -213,6 +221,69 @@ fn what_has_no_answer_stays_in_the_backlog() {
     let summary = bench.refresh(bench.command(&ONCE));
     assert_eq!((&summary["backlog"]["incomplete"], bench.stub.n_of(Route::OEmbed)), (&json!(0), 0));
     check_features(&bench, &id(0), Route::ReccoBeats, "reccobeats");
+}
+
+#[test]
+fn tracks_without_an_answer_do_not_keep_others_from_theirs() {
+    let bench = Bench::new(30);
+    let only = ["worker", "--once", "--json", "--providers", "reccobeats", "--limit", "10"];
+    bench.stub.fail(Route::ReccoBeats, vec![Fault::Status(500); 4]);
+    bench.refresh_fails(bench.command(&only), "nothing could be refreshed");
+    for (first, recorded) in [(10, 10), (20, 10), (0, 10), (0, 0)] {
+        bench.stub.clear_log();
+        let summary = bench.refresh(bench.command(&only));
+        assert_eq!(summary["recorded"], recorded, "{summary:#}");
+        if recorded > 0 {
+            assert_eq!(bench.stub.log()[0].ids, ids(first..first + 10));
+        }
+    }
+    assert_eq!(bench.get(&id(0)).1.asked_at_ms, None, "there was an answer at last");
+}
+
+#[test]
+fn credentials_that_are_revoked_during_a_run_leave_room_for_others() {
+    // Only Spotify could say more of the first tracks, the features of the others are to be had elsewhere.
+    let bench = Bench::new(150);
+    bench.refresh(bench.command(&["worker", "--once", "--json", "--limit", "120"]));
+    bench.stub.revoke(true);
+    bench.stub.clear_log();
+    let limited = ["worker", "--once", "--json", "--limit", "115"];
+    // The tracks refreshed longest ago are the last thirty, then the others.
+    let summary = bench.refresh(bench.spotify(&limited));
+    assert_eq!((&summary["recorded"], &summary["not_answered"]), (&json!(30), &json!(70)), "{summary:#}");
+    assert_eq!(summary["selected"], 100, "nobody is left to ask for the rest");
+    check_features(&bench, &id(149), Route::ReccoBeats, "reccobeats");
+}
+
+#[test]
+fn whoever_refuses_everything_makes_nothing_unknown() {
+    // Requests for several tracks: each is divided in vain, three are enough.
+    let bench = Bench::new(130);
+    bench.stub.fail(Route::ReccoBeats, vec![Fault::Status(400); 1_000]);
+    let only = ["worker", "--once", "--json", "--providers", "reccobeats"];
+    let summary = bench.refresh_fails(bench.command(&only), "is its address right?");
+    assert_eq!((&summary["unknown"], &summary["recorded"]), (&json!(0), &json!(0)), "{summary:#}");
+    assert_eq!(bench.stub.n_requests(), 3 * 79);
+    assert_eq!(bench.get(&id(0)).1.retry_at_ms, None);
+
+    // One by one, at an address that knows nothing of it.
+    let bench = Bench::new(30);
+    let only = ["worker", "--once", "--json", "--providers", "oembed"];
+    let mut lost = bench.command(&only);
+    lost.env("NEARFIELD_OEMBED_URL", format!("{}/elsewhere", bench.stub.url));
+    let summary = bench.refresh_fails(lost, "is its address right?");
+    assert_eq!((&summary["unknown"], &summary["backlog"]["incomplete"]), (&json!(0), &json!(30)));
+    assert_eq!(provider(&summary, "oembed")["requests"], 7);
+    assert!((0..30).all(|n| bench.get(&id(n)).1.n_misses == 0));
+    // Set right, the next run makes up for it.
+    assert_eq!(bench.refresh(bench.command(&only))["recorded"], 30);
+    // The same of Spotify's metadata; the others still answer.
+    let bench = Bench::new(30);
+    bench.stub.fail(Route::SpotifyTrack, vec![Fault::Status(400); 1_000]);
+    let summary = bench.refresh(bench.spotify(&ONCE));
+    assert_eq!((&summary["recorded"], &summary["unknown"]), (&json!(30), &json!(0)), "{summary:#}");
+    assert_eq!(provider(&summary, "spotify")["state"], "failing");
+    assert_eq!(bench.get(&id(3)).0.album_image, Some(image(Route::OEmbed, &id(3))));
 }
 
 #[test]

@@ -80,6 +80,10 @@ fn a_kill_during_retry_after_does_not_shorten_it() {
 
 /// A catalogue of complete made-up tracks with ids that providers know, and its first generation.
 fn built(n_tracks: usize) -> Bench {
+    built_with(n_tracks, &["--engines", "exact,hnsw", "--m", "8"])
+}
+
+fn built_with(n_tracks: usize, flags: &[&str]) -> Bench {
     let bench = Bench::new(0);
     let tracks = demo::catalogue(n_tracks, 42).enumerate();
     let renamed = tracks.map(|(n, mut track)| {
@@ -87,7 +91,7 @@ fn built(n_tracks: usize) -> Bench {
         track
     });
     bench.import(renamed.collect());
-    let output = bench.command(&["build", "--engines", "exact,hnsw", "--m", "8"]).output().unwrap();
+    let output = bench.command(&[&["build"], flags].concat()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     bench
 }
@@ -203,6 +207,35 @@ fn a_failed_rebuild_is_a_failed_run_and_changes_nothing() {
     let summary = bench.refresh_fails(bench.command(&arguments), "no new generation was published");
     assert_eq!((&summary["recorded"], &summary["outcome"]), (&json!(5), &json!("failed")));
     assert_eq!(live(&bench), first);
+}
+
+#[test]
+fn a_rebuild_is_held_to_the_configured_floor_and_keeps_what_is_said() {
+    // As in a build whose graph is too thin: approximate engines miss some of 3,000 tracks.
+    let bench = built_with(
+        3_000,
+        &["--engines", "exact,hnsw", "--m", "2", "--ef-construction", "8", "--min-recall", "0"],
+    );
+    let first = live(&bench);
+    let arguments = ["worker", "--once", "--json", "--limit", "5", "--rebuild-after", "1", "--keep", "1"];
+    let mut command = bench.command(&arguments);
+    command.env("NEARFIELD_MIN_RECALL", "1");
+    let summary = bench.refresh_fails(command, "the floor is 1");
+    assert_eq!((&summary["recorded"], &summary["outcome"]), (&json!(5), &json!("failed")));
+    let error = summary["rebuild"]["error"].as_str().unwrap();
+    assert!(error.contains("not published"), "{error}");
+    assert_eq!(live(&bench), first);
+    // The file is read, too, and a lower floor lets it through.
+    fs::write(bench.path().join("nearfield.toml"), "min_recall = 0.0\n").unwrap();
+    let generations = || {
+        let entries = fs::read_dir(bench.path().join("indexes/main")).unwrap();
+        entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("20")).count()
+    };
+    for n_generations in [2, 2, 2] {
+        let summary = bench.refresh(bench.command(&arguments));
+        assert_eq!(summary["rebuild"]["generation"], live(&bench), "{summary:#}");
+        assert_eq!(generations(), n_generations, "the live one and its parent");
+    }
 }
 
 #[test]

@@ -162,6 +162,7 @@ fn what_refreshing_leaves_is_kept_beside_the_track() {
             changed_at_ms: None,
             n_misses: 3,
             retry_at_ms: Some(-1),
+            asked_at_ms: Some(-2),
             provenance: BTreeMap::from([("energy".to_owned(), from)]),
         };
         Refreshed { track: found, refresh }

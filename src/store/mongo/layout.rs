@@ -102,6 +102,7 @@ pub(super) fn refresh_document(refresh: &Refresh) -> Document {
         "changed_at_ms": refresh.changed_at_ms,
         "n_misses": i64::from(refresh.n_misses),
         "retry_at_ms": refresh.retry_at_ms,
+        "asked_at_ms": refresh.asked_at_ms,
         "provenance": from.collect::<Document>(),
     }
 }

@@ -11,7 +11,7 @@ use super::Fault;
 /// The largest answer that is read: a hundred tracks are a tenth of a mebibyte.
 const MAX_BODY_BYTES: usize = 8 << 20;
 /// The longest time to come back that is believed.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(in crate::worker) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// What is quoted of an answer that was not expected.
 const QUOTED_BYTES: usize = 200;
 

@@ -14,6 +14,8 @@ mod reccobeats;
 mod spotify;
 mod spotify_json;
 
+pub(super) use answer::LONGEST_RETRY_AFTER;
+
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -101,7 +103,7 @@ pub(super) enum Fault {
     /// The credentials do not count.
     #[error("not authorized: {0}")]
     Unauthorized(String),
-    /// One of the ids is not an id to the provider.
+    /// One of the ids is not an id to the provider, or, of a call for one track, there is no such track.
     #[error("an id was refused: {0}")]
     BadIds(String),
     /// Worth another attempt.

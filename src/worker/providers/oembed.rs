@@ -44,12 +44,10 @@ impl Call for OEmbed {
                 let page = format!("https://open.spotify.com/track/{id}");
                 self.limiter.ready().await;
                 let request = self.client.get(&self.url).query(&[("url", page)]);
-                let answer = match answer::object(request.send().await).await {
-                    // It has no other words for a track that does not exist.
-                    Err(Fault::BadIds(_)) => None,
-                    answer => answer?,
-                };
-                if let Some(image) = answer.and_then(|answer| text(&answer, "thumbnail_url")) {
+                // It has no other words for a track that does not exist.
+                let answer = answer::object(request.send().await).await?;
+                let answer = answer.ok_or_else(|| Fault::BadIds("HTTP 404".to_owned()))?;
+                if let Some(image) = text(&answer, "thumbnail_url") {
                     let mut track = Track::new(id.clone());
                     track.album_image = Some(image);
                     found.insert(id.clone(), track);

@@ -173,14 +173,9 @@ impl Call for Tracks {
         Box::pin(async move {
             let mut found = Found::new();
             for id in ids {
-                let answer = match self.0.get(&format!("tracks/{id}")).await {
-                    // What is no id to Spotify although it looks like one.
-                    Err(Fault::BadIds(_)) => None,
-                    answer => answer?,
-                };
-                if let Some(answer) = answer {
-                    found.extend(read_track(&answer, id)?.map(|track| (id.clone(), track)));
-                }
+                let answer = self.0.get(&format!("tracks/{id}")).await?;
+                let answer = answer.ok_or_else(|| Fault::BadIds("HTTP 404".to_owned()))?;
+                found.extend(read_track(&answer, id)?.map(|track| (id.clone(), track)));
             }
             Ok(found)
         })
