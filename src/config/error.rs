@@ -58,10 +58,9 @@ impl ConfigError {
         let path = path.to_owned();
         match error {
             dotenvy::Error::Io(cause) => Self::Read { path, cause },
-            dotenvy::Error::LineParse(line, _) => {
-                let starts = text.match_indices(&line).map(|(at, _)| at);
-                let at = starts.into_iter().find(|&at| at == 0 || text[..at].ends_with('\n'));
-                Self::DotEnv { path, place: place(text, at.unwrap_or(0), is_our_variable) }
+            dotenvy::Error::LineParse(quoted, _) => {
+                let place = find(text, &quoted).map(|at| place(text, at, is_our_variable));
+                Self::DotEnv { path, place: place.unwrap_or_else(|| "a line".to_owned()) }
             }
             _ => Self::DotEnv { path, place: "a line".to_owned() },
         }
@@ -76,6 +75,17 @@ impl ConfigError {
             what: without_value(error.message()),
         }
     }
+}
+
+/// Where what the parser of `.env` quotes stands: it gives a whole line, or what follows the equals sign, and no line number.
+fn find(text: &str, quoted: &str) -> Option<usize> {
+    let quoted = quoted.trim();
+    text.match_indices(quoted).map(|(at, _)| at).find(|&at| {
+        let before = text[..at].rsplit('\n').next().unwrap_or_default().trim();
+        let after = text[at + quoted.len()..].lines().next().unwrap_or_default().trim();
+        (before.is_empty() || before.ends_with('=') && !before.starts_with('#'))
+            && (after.is_empty() || after.starts_with('#'))
+    })
 }
 
 /// The line of a byte, and what it sets where that is one of ours.

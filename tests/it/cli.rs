@@ -176,7 +176,10 @@ fn no_secret_is_in_a_message() {
     }
     let dot_env = Workplace::new();
     for (text, expected) in [
-        ("# none\n\nSPOTIFY_CLIENT_SECRET=hunter2 b\n", ".env, line 3 (`SPOTIFY_CLIENT_SECRET`)"),
+        (
+            "# SPOTIFY_CLIENT_SECRET=hunter2 b\n\nSPOTIFY_CLIENT_SECRET=hunter2 b\n",
+            ".env, line 3 (`SPOTIFY_CLIENT_SECRET`)",
+        ),
         ("MONGO_URL='mongodb://u:hunter2@h\nA=b\n", ".env, line 1 (`MONGO_URL`)"),
         ("A=b\r\nexport SECRET_TOKEN=hunt er2\r\n", ".env, line 2 (`SECRET_TOKEN`)"),
         ("A='b\nc'\nhunter2\n", ".env, line 3 is not understood"),
