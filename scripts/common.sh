@@ -50,6 +50,19 @@ only_one() {
   fi
 }
 
+# lock_of KIND INDEXES NAME: the lock file of what works on a snapshot; INDEXES and NAME are what flags say, else empty. The
+# program alone knows what .env and nearfield.toml add: without flags and environment the lock is the working directory's.
+lock_of() {
+  local name=${3:-${NEARFIELD_NAME:-}}
+  name=${name//\//_}
+  printf '%s/.nearfield-%s%s.lock' "${2:-${NEARFIELD_INDEXES:-.}}" "$1" "${name:+-$name}"
+}
+
+# reason_of LOG: one line, what the program said last of what is wrong.
+reason_of() {
+  grep '^error' "$1" | tail -n 1 | grep . || tail -n 1 "$1"
+}
+
 # whole_number FLAG VALUE LEAST: refuses what is no whole number of at least LEAST.
 whole_number() {
   [[ $2 =~ ^[0-9]{1,9}$ ]] && [[ $2 -ge $3 ]] || usage_error "$1 is '$2'; expected a whole number, at least $3"

@@ -4,17 +4,20 @@
 //! into the environment, where it changes nothing that is set already; a value of `nearfield.toml` replaces the default
 //! of the flag with the same variable: `max_k` belongs to `NEARFIELD_MAX_K`. docs/configuration.md lists every key.
 
+mod error;
 pub mod worker;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::query::MAX_K;
+
+pub use error::ConfigError;
 
 /// Read from the working directory, where it exists.
 pub const CONFIG_FILE: &str = "nearfield.toml";
@@ -61,47 +64,6 @@ pub const CACHE_REDIS_MIN_US: RangeInclusive<u64> = 0..=60_000_000;
 pub const WORKERS: RangeInclusive<u64> = 0..=1_024;
 /// What a timeout may be.
 pub const TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=3_600;
-
-/// Why a file of settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The operating system refused.
-    #[error("cannot read {}: {cause}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        cause: io::Error,
-    },
-    /// `.env` is not a list of `NAME=value`.
-    #[error("{} is not valid: {cause}; expected lines like NAME=value", path.display())]
-    DotEnv {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong where.
-        cause: dotenvy::Error,
-    },
-    /// Not TOML, an unknown key, or a value of the wrong type.
-    #[error("{} is not valid: {cause}", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong where.
-        cause: Box<toml::de::Error>,
-    },
-    /// A number outside its range.
-    #[error("{}: `{key}` is {got}; expected {} to {}", path.display(), expected.start(), expected.end())]
-    Number {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        got: u64,
-        /// What is possible.
-        expected: RangeInclusive<u64>,
-    },
-}
 
 /// A secret: never printed, not even by `Debug`. Equality is not constant-time; use it in tests only.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -220,8 +182,7 @@ impl ConfigFile {
 
     /// Parses and checks settings; `path` is for messages only.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let file: Self = toml::from_str(text)
-            .map_err(|cause| ConfigError::Parse { path: path.to_owned(), cause: Box::new(cause) })?;
+        let file: Self = toml::from_str(text).map_err(|error| ConfigError::toml(path, text, &error))?;
         let numbers = [
             ("lmdb_map_gib", file.lmdb_map_gib, LMDB_MAP_GIB),
             ("mongo_patience_seconds", file.mongo_patience_seconds, MONGO_PATIENCE_SECONDS),
@@ -326,12 +287,12 @@ impl ConfigFile {
 /// process has one thread.
 pub fn load_dot_env() -> Result<(), ConfigError> {
     let path = Path::new(DOT_ENV_FILE);
-    match dotenvy::from_path(path) {
-        Ok(()) => Ok(()),
-        Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(dotenvy::Error::Io(cause)) => Err(ConfigError::Read { path: path.to_owned(), cause }),
-        Err(cause) => Err(ConfigError::DotEnv { path: path.to_owned(), cause }),
-    }
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read.map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?,
+    };
+    let text = text.trim_start_matches('\u{feff}');
+    dotenvy::from_read(text.as_bytes()).map_err(|error| ConfigError::dot_env(path, text, error))
 }
 
 /// The value of `--config`, looked for before clap parses because it decides on clap's defaults.
@@ -349,100 +310,4 @@ fn requested(arguments: impl IntoIterator<Item = OsString>) -> Option<OsString> 
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::{Args, FromArgMatches};
-
-    use super::*;
-
-    fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
-        ConfigFile::parse(text, Path::new(CONFIG_FILE))
-    }
-
-    fn check(text: &str, expected: &[&str]) {
-        let error = parse(text).unwrap_err().to_string();
-        for part in expected.iter().chain(&[CONFIG_FILE]) {
-            assert!(error.contains(part), "{error:?} does not mention {part:?}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_file_is_refused_by_key() {
-        check("bnid = '127.0.0.1:1'", &["bnid", "bind", "line 1"]);
-        check("max_k = 0", &["`max_k` is 0", "1 to 1000000"]);
-        check("max_k = 1000001", &["max_k"]);
-        check("max_k = -1", &["-1", "line 1"]);
-        check("max_k = '10'", &["max_k", "string"]);
-        check("workers = 1025", &["workers"]);
-        check("keep_alive_seconds = 0", &["keep_alive_seconds"]);
-        check("bind = ", &["line 1"]);
-    }
-
-    #[derive(Args)]
-    struct Flags {
-        #[arg(long, env = "NEARFIELD_MAX_K", default_value_t = 5)]
-        max_k: u64,
-        #[arg(long, env = "NEARFIELD_INSECURE")]
-        insecure: bool,
-        #[arg(long, default_value = "untouched")]
-        bind: String,
-    }
-
-    fn flags(file: &str, arguments: &[&str]) -> Flags {
-        let command = clap::Command::new("x").subcommand(Flags::augment_args(clap::Command::new("serve")));
-        let command = parse(file).unwrap().as_defaults(command);
-        let arguments = ["x", "serve"].iter().chain(arguments);
-        let matches = command.try_get_matches_from(arguments).unwrap();
-        Flags::from_arg_matches(matches.subcommand().unwrap().1).unwrap()
-    }
-
-    #[test]
-    fn the_file_gives_defaults_that_flags_override() {
-        let file = "max_k = 7\ninsecure = true\nbind = 'x'";
-        let found = flags(file, &[]);
-        // `bind` has no variable here, so it is another `--bind` than the file's.
-        assert_eq!((found.max_k, found.insecure, found.bind.as_str()), (7, true, "untouched"));
-        assert_eq!(flags(file, &["--max-k", "9"]).max_k, 9);
-        let found = flags("", &[]);
-        assert_eq!((found.max_k, found.insecure), (5, false));
-    }
-
-    #[test]
-    fn the_requested_file_is_found_among_the_arguments() {
-        let find = |arguments: &[&str]| requested(arguments.iter().map(OsString::from));
-        assert_eq!(find(&["nearfield", "serve", "--config", "a.toml"]), Some("a.toml".into()));
-        assert_eq!(find(&["nearfield", "--config=b.toml", "serve"]), Some("b.toml".into()));
-        assert_eq!(find(&["nearfield", "remove", "--", "--config", "a"]), None);
-    }
-
-    #[test]
-    fn every_key_is_documented() {
-        let everything = "store = ''\nlmdb_map_gib = 5\nmongo_database = ''\nmongo_collection = ''\nmongo_map = ''\n\
-            mongo_patience_seconds = 5\nindexes = ''\nname = ''\nlog = ''\nbind = ''\ninsecure = true\nmax_body_bytes = 5000\n\
-            max_k = 5\nmax_batch_requests = 5\nmax_batch_results = 5\nbatch_threads = 5\nfilter_cache_mib = 5\n\
-            poll_seconds = 5\nmin_recall = 0.5\ncache_mib = 5\ncache_ttl_seconds = 5\ncache_prefix = 'x'\ncache_timeout_ms = 5\n\
-            cache_redis_min_us = 5\nworkers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
-        let variables = parse(everything).unwrap().by_variable();
-        assert_eq!(variables.len(), everything.lines().count());
-        let (manual, example) = (include_str!("../docs/configuration.md"), include_str!("../.env.example"));
-        for variable in variables.iter().map(|(variable, _)| *variable).chain([
-            CONFIG_VARIABLE,
-            TOKEN_VARIABLE,
-            MONGO_URL_VARIABLE,
-            REDIS_VARIABLE,
-        ]) {
-            assert!(manual.contains(&format!("`{variable}`")), "{variable} is not in docs/configuration.md");
-            assert!(example.contains(&format!("\n#{variable}=")), "{variable} is not in .env.example");
-        }
-        for key in everything.lines().filter_map(|line| line.split(' ').next()) {
-            assert!(manual.contains(&format!("| `{key}` |")), "{key} is not in docs/configuration.md");
-        }
-    }
-
-    #[test]
-    fn a_blank_token_is_none_and_a_token_is_not_printed() {
-        assert_eq!(Secret::new(" "), None);
-        let secret = Secret::new("hunter2").unwrap();
-        assert_eq!(format!("{secret:?}"), "Secret(...)");
-        assert_eq!(secret.reveal(), "hunter2");
-    }
-}
+mod tests;

@@ -12,11 +12,12 @@ use crate::track::TrackId;
 pub enum StoreError {
     /// `--store` is not in a known notation.
     #[error(
-        "the store {uri:?} is not understood; expected lmdb:PATH, for example lmdb:data/catalogue, or mongodb://HOST/DATABASE"
+        "the store {} is not understood; expected lmdb:PATH, for example lmdb:data/catalogue, or mongodb://HOST/DATABASE",
+        scheme.as_ref().map_or("(it begins with no scheme)".to_owned(), |scheme| format!("\"{scheme}:\""))
     )]
     Location {
-        /// What was given.
-        uri: String,
+        /// The scheme that was given; what follows it may hold a password.
+        scheme: Option<String>,
     },
     /// The directory cannot be created or used.
     #[error("the catalogue directory {} cannot be created; check that the path is writable", path.display())]
@@ -108,13 +109,13 @@ pub enum StoreError {
         /// Why.
         source: CodecError,
     },
-    /// A URI that the driver does not take.
+    /// A URI that the driver does not take. What the driver says is left out: it may quote a password.
     #[error(
-        "the MongoDB address is not usable: {what}; expected mongodb://[USER:PASSWORD@]HOST[:PORT]/[DATABASE][?collection=NAME]"
+        "the MongoDB address is not usable: {what}; expected mongodb://[USER:PASSWORD@]HOST[:PORT]/[DATABASE][?collection=NAME], in which special characters of a user or a password are percent-encoded (@ is %40, / is %2F, ? is %3F)"
     )]
     MongoUri {
-        /// What the driver says.
-        what: String,
+        /// What is wrong.
+        what: &'static str,
     },
     /// The driver's runtime could not be started.
     #[error("the MongoDB driver cannot be started")]

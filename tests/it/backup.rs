@@ -132,7 +132,8 @@ fn script(here: &Path, name: &str, arguments: &[&str]) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_nearfield")).parent().unwrap();
     command.env("PATH", format!("{}:{}", program.display(), std::env::var("PATH").unwrap()));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("NEARFIELD_") {
+        let known = name.to_string_lossy();
+        if known.starts_with("NEARFIELD_") || known == "MONGO_URL" {
             command.env_remove(name);
         }
     }
@@ -199,11 +200,7 @@ fn scripts_keep_the_last_backups_and_put_the_newest_back() {
 #[test]
 fn a_rebuild_publishes_keeps_the_last_and_runs_once_at_a_time() {
     let here = tempfile::tempdir().unwrap();
-    check(
-        &script(here.path(), "rebuild", &[]),
-        1,
-        "rebuild of main failed (exit code 1): error: the catalogue",
-    );
+    check(&script(here.path(), "rebuild", &[]), 1, "rebuild failed (exit code 1): error: the catalogue");
     drop(filled(&here.path().join("data/catalogue"), 60));
     for _ in 0..3 {
         let done = script(here.path(), "rebuild", &["--keep", "2", "--", "--engines", "exact"]);
@@ -216,10 +213,56 @@ fn a_rebuild_publishes_keeps_the_last_and_runs_once_at_a_time() {
     let quiet = script(here.path(), "rebuild", &["--quiet", "--", "--engines", "exact"]);
     assert!(quiet.status.success() && quiet.stderr.is_empty() && quiet.stdout.is_empty());
     // Whoever holds the lock is another run.
-    let lock = fs::File::open(here.path().join("indexes/.rebuild-main.lock")).unwrap();
+    let lock = fs::File::open(here.path().join(".nearfield-rebuild.lock")).unwrap();
     lock.lock().unwrap();
-    check(&script(here.path(), "rebuild", &[]), 75, "is running already");
+    check(&script(here.path(), "rebuild", &[]), 75, "a rebuild is running already");
+    // One of another snapshot is not the same.
+    let other = ["--indexes", "else where", "--name", "other", "--", "--engines", "exact"];
+    check(&script(here.path(), "rebuild", &other), 0, "rebuild of other: published generation");
+    assert!(here.path().join("else where/other/CURRENT").exists());
+    let lock_of_other = fs::File::open(here.path().join("else where/.nearfield-rebuild-other.lock")).unwrap();
+    lock_of_other.lock().unwrap();
+    check(&script(here.path(), "rebuild", &other), 75, "a rebuild of other is running already");
     drop(lock);
     check(&script(here.path(), "rebuild", &["--keep"]), 2, "--keep needs a value");
     check(&script(here.path(), "rebuild", &["--what"]), 2, "--what");
+}
+
+#[test]
+fn scripts_take_settings_from_where_the_program_does() {
+    let outer = tempfile::tempdir().unwrap();
+    let here = outer.path().join("a place");
+    let write = |name: &str, text: &str| fs::write(here.join(name), text).unwrap();
+    // A catalogue from before the settings, which nothing may take for the one in use.
+    drop(filled(&here.join("data/catalogue"), 10));
+    drop(filled(&here.join("in use"), 60));
+    write("nearfield.toml", "store = 'lmdb:in use'\nname = 'prod'\nindexes = 'my indexes'\n");
+    check(&script(&here, "rebuild", &["--", "--engines", "exact"]), 0, "rebuild: published generation");
+    let publishes = |name: &str| here.join(name).join("CURRENT").exists();
+    assert!(publishes("my indexes/prod") && !here.join("indexes").exists());
+    check(&script(&here, "backup", &[]), 0, "60 tracks of lmdb:in use are in");
+    check(&script(&here, "restore", &[]), 1, "--force");
+    check(&script(&here, "restore", &["--force"]), 0, "");
+    // `.env` comes before the file, and flags come before both.
+    write(".env", "NEARFIELD_STORE=lmdb:data/catalogue\nNEARFIELD_NAME=test\n");
+    check(&script(&here, "rebuild", &["--", "--engines", "exact"]), 0, "published generation");
+    assert!(publishes("my indexes/test"));
+    check(&script(&here, "backup", &["--to", "of env"]), 0, "10 tracks of lmdb:data/catalogue are in");
+    let flags = ["--name", "flag", "--store", "lmdb:in use", "--", "--engines", "exact"];
+    check(&script(&here, "rebuild", &flags), 0, "rebuild of flag: published generation");
+    assert!(publishes("my indexes/flag"));
+    check(&script(&here, "backup", &["--to", "of flag", "--store", "lmdb:in use"]), 0, "60 tracks");
+    // What may hold a password is on no command line, where other users of the machine could read it.
+    write(".env", "");
+    let stub = here.join("stub");
+    fs::write(&stub, "#!/bin/sh\necho \"published generation: $*\"\n").unwrap();
+    fs::set_permissions(&stub, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for (name, arguments) in [("rebuild", [].as_slice()), ("backup", &[]), ("restore", &["x"])] {
+        let mut command = Command::new(scripts().join(name));
+        command.args(arguments).current_dir(&here).env("NEARFIELD_BIN", &stub);
+        let output = command.env("NEARFIELD_STORE", "mongodb://u:hunter2@h").output().unwrap();
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains("published generation") && !text.contains("hunter2"), "{name}: {text}");
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::support::Workplace;
+use crate::support::{Run, Workplace};
 
 /// A workplace with a small snapshot `demo` and its catalogue.
 fn demo(n_tracks: &str) -> Workplace {
@@ -138,7 +138,7 @@ fn misuse_is_named() {
     workplace.file("bad.toml", "name = 'x'\nfeatures = []\n");
     workplace.check_fails(&["build", "--schema", "bad.toml"], 1, &["at least one feature"]);
     workplace.check_fails(&["demo", "--tracks", "1"], 2, &["--tracks"]);
-    workplace.check_fails(&["build", "--store", "mongo:x"], 2, &["mongo:x"]);
+    workplace.check_fails(&["build", "--store", "mongo:x"], 2, &["\"mongo:\" is not understood"]);
     let built = demo("60");
     // A file stands where the directory should be: nobody, not even root, can write there.
     built.file("blocked", "");
@@ -146,6 +146,58 @@ fn misuse_is_named() {
     built.check_fails(&args, 1, &["cannot create blocked/main"]);
     let args = ["rollback", "--name", "demo"];
     built.check_fails(&args, 1, &["no earlier generation"]);
+}
+
+#[test]
+fn no_secret_is_in_a_message() {
+    let check = |workplace: &Workplace, url: Option<&str>, code: i32, expected: &str| {
+        let mut command = workplace.command(&["build", "--mongo-patience-seconds", "1"]);
+        let run: Run = command.envs(url.map(|url| ("MONGO_URL", url))).output().unwrap().into();
+        assert_eq!(run.code, Some(code), "{url:?}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{url:?}: {expected:?} is not in {}", run.stderr);
+        for secret in ["hunter2", "hunt", "er2"] {
+            assert!(!run.stderr.contains(secret) && !run.stdout.contains(secret), "{url:?}: {}", run.stderr);
+        }
+    };
+    let workplace = Workplace::new();
+    for (url, code, expected) in [
+        ("mongo://u:hunter2@127.0.0.1:1", 2, "\"mongo:\" is not understood"),
+        ("'mongodb://u:hunter2@127.0.0.1:1'", 2, "mongodb://HOST/DATABASE"),
+        (" MongoDB://u:hunter2@127.0.0.1:1/db", 1, "127.0.0.1:1/db, collection tracks: connecting"),
+        ("mongodb://u:hunt?er2@127.0.0.1:1/db", 1, "%3F"),
+        ("mongodb://u:1?hunt=er2@127.0.0.1:1/db", 1, "%3F"),
+        ("mongodb://u:hunt/er2@127.0.0.1:1/db", 1, "percent-encoded"),
+        ("mongodb://u:hunt:er2@127.0.0.1:1/db", 1, "percent-encoded"),
+        ("mongodb://u:hunt@er2@127.0.0.1:1/db", 1, "percent-encoded"),
+        ("mongodb://u:hunt%er2@127.0.0.1:1/db", 1, "percent-encoded"),
+        ("mongodb://127.0.0.1:1/db?proxyPassword=hunter2", 1, "MongoDB address is not usable"),
+    ] {
+        check(&workplace, Some(url), code, expected);
+    }
+    let dot_env = Workplace::new();
+    for (text, expected) in [
+        (
+            "# SPOTIFY_CLIENT_SECRET=hunter2 b\n\nSPOTIFY_CLIENT_SECRET=hunter2 b\n",
+            ".env, line 3 (`SPOTIFY_CLIENT_SECRET`)",
+        ),
+        ("MONGO_URL='mongodb://u:hunter2@h\nA=b\n", ".env, line 1 (`MONGO_URL`)"),
+        ("A=b\r\nexport SECRET_TOKEN=hunt er2\r\n", ".env, line 2 (`SECRET_TOKEN`)"),
+        ("A='b\nc'\nhunter2\n", ".env, line 3 is not understood"),
+    ] {
+        dot_env.file(".env", text);
+        check(&dot_env, None, 2, expected);
+    }
+    let settings = Workplace::new();
+    for (text, expected) in [
+        ("name = 'x'\nsecret_token = hunter2\n", "nearfield.toml, line 2 (`secret_token`)"),
+        ("redis_url = 'redis://:hunter2@h\n", "nearfield.toml, line 1 (`redis_url`)"),
+        ("max_k = 'hunter2'\n", "nearfield.toml, line 1 (`max_k`)"),
+        ("store = ['mongodb://u:hunter2@h']\n", "nearfield.toml, line 1 (`store`)"),
+        ("store = 'mongo://u:hunter2@h'\n", "\"mongo:\" is not understood"),
+    ] {
+        settings.file("nearfield.toml", text);
+        check(&settings, None, 2, expected);
+    }
 }
 
 #[test]

@@ -293,7 +293,7 @@ fn the_script_for_cron_refreshes_and_keeps_out_of_its_own_way() {
     assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
     let summary: Value = serde_json::from_slice(&first.stdout).unwrap();
     assert_eq!(summary["recorded"], 4);
-    let lock = File::open(bench.path().join("indexes/.refresh-main.lock")).unwrap();
+    let lock = File::open(bench.path().join(".nearfield-refresh.lock")).unwrap();
     lock.lock().unwrap();
     let second = run();
     assert_eq!((second.status.code(), second.stdout.is_empty()), (Some(75), true));

@@ -256,7 +256,7 @@ fn wrong_addresses_are_refused_with_what_was_expected() {
             expected,
         );
     };
-    fails("mongodb://", 1, &["MongoDB address is not usable"]);
+    fails("mongodb://", 1, &["MongoDB address is not usable", "percent-encoded"]);
     fails("mongo://h/db", 2, &["lmdb:PATH", "mongodb://HOST/DATABASE"]);
     fails("mongodb://me:secret@127.0.0.1:1/db", 1, &["127.0.0.1:1/db, collection tracks: connecting", "1 s"]);
     let run = here.run(&[

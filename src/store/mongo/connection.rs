@@ -73,14 +73,21 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     pub fn open(uri: &str, options: &MongoOptions, cancel: &CancelToken) -> Result<Self, StoreError> {
-        let wrong = |source: Error| StoreError::MongoUri { what: source.to_string() };
+        // Not what the driver says: it quotes parts of the address, even of a password.
+        let wrong = |source: Error| StoreError::MongoUri {
+            what: match *source.kind {
+                ErrorKind::DnsResolve { .. } => "the name of its host is not found in DNS",
+                ErrorKind::InvalidTlsConfig { .. } => "its settings of TLS cannot be used",
+                _ => "its host, its user or an option is not understood",
+            },
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("mongodb")
             .enable_all()
             .build()
             .map_err(|source| StoreError::MongoRuntime { source })?;
-        let address = Address::parse(uri);
+        let address = Address::parse(uri)?;
         let parsed = runtime.block_on(async {
             let mut parsed = ClientOptions::parse(&address.driver_uri).await?;
             parsed.app_name.get_or_insert_with(|| "nearfield".to_owned());

@@ -3,6 +3,7 @@
 use mongodb::options::ClientOptions;
 
 use crate::source::mapping::Mapping;
+use crate::store::StoreError;
 
 /// The database, where nothing else is said.
 pub const DEFAULT_DATABASE: &str = "nearfield";
@@ -46,16 +47,20 @@ pub(super) struct Address {
 }
 
 impl Address {
-    pub fn parse(uri: &str) -> Self {
+    pub fn parse(uri: &str) -> Result<Self, StoreError> {
         let Some((base, query)) = uri.split_once('?') else {
-            return Self { driver_uri: uri.to_owned(), collection: None };
+            return Ok(Self { driver_uri: uri.to_owned(), collection: None });
         };
+        // The driver would take the beginning of such a password for a port, and messages would show it.
+        if !base.contains('@') && query.contains('@') {
+            return Err(StoreError::MongoUri { what: "there is an @ after the first ?" });
+        }
         let (mut ours, theirs): (Vec<&str>, Vec<&str>) =
             query.split('&').partition(|part| part.starts_with(COLLECTION_PARAMETER));
         let collection = ours.pop().map(|part| part[COLLECTION_PARAMETER.len()..].to_owned());
         let query = theirs.join("&");
         let driver_uri = if query.is_empty() { base.to_owned() } else { format!("{base}?{query}") };
-        Self { driver_uri, collection: collection.filter(|name| !name.is_empty()) }
+        Ok(Self { driver_uri, collection: collection.filter(|name| !name.is_empty()) })
     }
 
     /// Database and collection.
@@ -72,7 +77,7 @@ mod tests {
     #[test]
     fn the_collection_is_taken_out_of_the_uri() {
         let address = |uri| {
-            let Address { driver_uri, collection } = Address::parse(uri);
+            let Address { driver_uri, collection } = Address::parse(uri).unwrap();
             (driver_uri, collection)
         };
         assert_eq!(address("mongodb://h:1/db"), ("mongodb://h:1/db".into(), None));
@@ -85,5 +90,6 @@ mod tests {
             ("mongodb://h/db?tls=true&w=1".into(), Some("songs".into()))
         );
         assert_eq!(address("mongodb://h/?collection="), ("mongodb://h/".into(), None));
+        assert!(matches!(Address::parse("mongodb://u:12?x=3@h/db"), Err(StoreError::MongoUri { .. })));
     }
 }
