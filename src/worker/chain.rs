@@ -17,6 +17,10 @@ use super::rfc3339;
 use super::select::Wants;
 use super::state::WorkerState;
 use super::summary::ProviderReport;
+use trust::Trust;
+
+#[path = "chain_trust.rs"]
+mod trust;
 
 /// The longest suspension that is waited for within a run.
 const SHORT_WAIT_MS: i64 = 60_000;
@@ -26,9 +30,6 @@ const MAX_ATTEMPTS: u32 = 4;
 const MAX_TOO_MANY: u32 = 8;
 /// Calls given up in a row before a provider is left alone for the rest of the run. One alone may be the fault of an id.
 const MAX_FAILURES: u32 = 3;
-/// Tracks that a call refuses one by one, before any answer of it in a run, until that says something of the call: its
-/// address may be wrong, or a proxy answers for it.
-const MAX_REFUSALS: u32 = 5;
 /// How long a used-up quota is believed in where nothing is said of its end.
 const QUOTA_PAUSE: Duration = Duration::from_secs(60 * 60);
 
@@ -59,19 +60,6 @@ struct InThisRun {
     trust: BTreeMap<&'static str, Trust>,
     /// Why it is left alone.
     out: Option<String>,
-}
-
-/// Whether a call's refusals are believed.
-#[derive(Default)]
-struct Trust {
-    has_answered: bool,
-    n_refusals: u32,
-}
-
-impl Trust {
-    fn is_lost(&self) -> bool {
-        !self.has_answered && self.n_refusals >= MAX_REFUSALS
-    }
 }
 
 /// What came of asking for some tracks.
@@ -228,26 +216,6 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Counts what a refused track says of the call.
-    fn refused(&mut self, call: &dyn Call, id: &TrackId, what: &str) {
-        let is_known = self.missed_before.contains(id);
-        let trust = self.in_this_run(call).trust.entry(call.name()).or_default();
-        trust.n_refusals += u32::from(!is_known);
-        if !is_known && trust.is_lost() {
-            let what = format!("it refuses every track; is its address right? {what}");
-            self.give_up(call, &Fault::Unexpected(what));
-        }
-    }
-
-    /// Which refused tracks are unknown to the provider, and of which that is not to be believed.
-    fn weigh(&mut self, call: &dyn Call, refused: Vec<TrackId>) -> (Vec<TrackId>, Vec<TrackId>) {
-        let is_lost = self.in_this_run(call).trust.get(call.name()).is_some_and(Trust::is_lost);
-        let is_believed = |id: &TrackId| !is_lost || self.missed_before.contains(id);
-        let (believed, doubtful): (Vec<_>, Vec<_>) = refused.into_iter().partition(is_believed);
-        self.in_this_run(call).report.unknown += believed.len() as u64;
-        (believed, doubtful)
-    }
-
     /// Makes one call: what is found, and what was said of each id that was refused. `None` when there is no answer.
     fn request(
         &mut self,
@@ -342,25 +310,6 @@ impl<'a> Chain<'a> {
                 }
             }
         }
-    }
-
-    /// One id that a provider does not take for one must not keep the others from their answer.
-    fn divide(
-        &mut self,
-        call: &dyn Call,
-        ids: &[TrackId],
-        what: String,
-    ) -> Result<Option<(Found, Vec<String>)>, StoreError> {
-        if let [id] = ids {
-            tracing::debug!("{} does not know {id}: {what}", call.provider().name());
-            return Ok(Some((Found::new(), vec![what])));
-        }
-        let (left, right) = ids.split_at(ids.len() / 2);
-        let Some((mut found, mut refusals)) = self.request(call, left)? else { return Ok(None) };
-        let Some((rest, more)) = self.request(call, right)? else { return Ok(None) };
-        found.extend(rest);
-        refusals.extend(more);
-        Ok(Some((found, refusals)))
     }
 
     fn suspend(&mut self, name: &str, wait: Duration, fault: &Fault) -> Result<(), StoreError> {

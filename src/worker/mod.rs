@@ -8,6 +8,7 @@
 //! clock.rs      the time, replaceable in tests
 //! state.rs      what outlives a run: suspensions, disabled calls, totals
 //! chain.rs      asking: limits, faults, retries; which calls are of use now
+//! chain_trust.rs  refusals: the id at fault, or the call itself
 //! select.rs     one pass over the catalogue: backlog, and the tracks that come first
 //! findings.rs   answers -> what is recorded of a track
 //! run.rs        one run
