@@ -2,7 +2,7 @@
 //! comes back.
 
 use crate::artifact::{ArtifactError, Removals, SnapshotDir};
-use crate::store::{CatalogueStore, StoreError};
+use crate::store::{CatalogueStore, RefreshStore, StoreError};
 use crate::track::TrackId;
 
 /// Why tracks were not removed, or not wholly.
@@ -33,10 +33,13 @@ pub fn remove(
 }
 
 /// Takes the tracks that are in `store` again off the list of `snapshot`; returns how many those were.
-pub fn clear(store: &dyn CatalogueStore, snapshot: &SnapshotDir) -> Result<usize, RemovalError> {
+pub fn clear(store: &dyn RefreshStore, snapshot: &SnapshotDir) -> Result<usize, RemovalError> {
+    let listed = snapshot.removals()?;
+    let ids: Vec<TrackId> = listed.iter().map(|(id, _)| id.clone()).collect();
     let mut back = Removals::default();
-    for (id, time) in snapshot.removals()?.iter() {
-        if store.get(id)?.is_some() {
+    // Looked up together: a store may be far away.
+    for ((id, time), known) in listed.iter().zip(store.get_refreshes(&ids)?) {
+        if known.is_some() {
             back.note(id, time);
         }
     }

@@ -115,6 +115,11 @@ impl TrackId {
         Ok(Self(text.to_owned()))
     }
 
+    /// Whether it has the form of Spotify's ids: 22 characters of base62.
+    pub fn is_spotify(&self) -> bool {
+        self.0.len() == 22 && self.0.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

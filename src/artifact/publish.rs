@@ -209,8 +209,7 @@ impl SnapshotDir {
 
     fn lock(&self) -> Result<File, ArtifactError> {
         let path = self.path.join(LOCK_FILE);
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(ArtifactError::io("open", &path))?;
+        let file = open_lock(&path)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(ArtifactError::Locked { path }),
@@ -236,12 +235,18 @@ impl SnapshotDir {
 
     fn set_current(&self, generation: &str) -> Result<(), ArtifactError> {
         check_name("generation", generation)?;
-        let path = self.path.join(CURRENT_FILE);
-        let staged = self.path.join(format!("{STAGING_PREFIX}{CURRENT_FILE}"));
-        let mut file = File::create(&staged).map_err(ArtifactError::io("create", &staged))?;
-        let written = writeln!(file, "{generation}").and_then(|()| file.sync_all());
-        written.map_err(ArtifactError::io("write", &staged))?;
-        fs::rename(&staged, &path).map_err(ArtifactError::io("replace", &path))?;
+        let unfinished = format!("{STAGING_PREFIX}{CURRENT_FILE}");
+        self.replace(CURRENT_FILE, &unfinished, format!("{generation}\n").as_bytes())
+    }
+
+    /// Makes `contents` those of the file `name`, which a reader sees wholly or not at all, and waits until the disk has
+    /// them. Until then they are in the file `unfinished`.
+    pub(super) fn replace(&self, name: &str, unfinished: &str, contents: &[u8]) -> Result<(), ArtifactError> {
+        let (path, unfinished) = (self.path.join(name), self.path.join(unfinished));
+        let mut file = File::create(&unfinished).map_err(ArtifactError::io("create", &unfinished))?;
+        let written = file.write_all(contents).and_then(|()| file.sync_all());
+        written.map_err(ArtifactError::io("write", &unfinished))?;
+        fs::rename(&unfinished, &path).map_err(ArtifactError::io("replace", &path))?;
         sync_directory(&self.path)
     }
 }
@@ -319,6 +324,12 @@ fn next_name(newest: Option<&String>, now: jiff::Timestamp) -> String {
         // Not a name of ours: it was put there by hand.
         Err(_) => format!("{}-1", newest.get(..48).unwrap_or(newest)),
     }
+}
+
+/// The file at `path`, to be locked; made where there is none.
+pub(super) fn open_lock(path: &Path) -> Result<File, ArtifactError> {
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    file.map_err(ArtifactError::io("open", path))
 }
 
 pub(super) fn sync_directory(path: &Path) -> Result<(), ArtifactError> {

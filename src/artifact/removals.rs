@@ -8,14 +8,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::error::ArtifactError;
 use super::manifest::Manifest;
-use super::publish::{SnapshotDir, sync_directory};
+use super::publish::{SnapshotDir, open_lock, sync_directory};
 use crate::track::TrackId;
 
 /// The file beside [`super::CURRENT_FILE`] that lists removals; there is none without a removal.
@@ -198,8 +198,8 @@ impl SnapshotDir {
     }
 
     fn write_removals(&self, removals: &Removals) -> Result<(), ArtifactError> {
-        let path = self.path().join(REMOVED_FILE);
         if removals.is_empty() {
+            let path = self.path().join(REMOVED_FILE);
             return match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     Err(ArtifactError::io("remove", &path)(error))
@@ -207,19 +207,13 @@ impl SnapshotDir {
                 _ => sync_directory(self.path()),
             };
         }
-        let unfinished = self.path().join(UNFINISHED_FILE);
-        let mut file = File::create(&unfinished).map_err(ArtifactError::io("create", &unfinished))?;
-        let written = file.write_all(removals.to_text().as_bytes()).and_then(|()| file.sync_all());
-        written.map_err(ArtifactError::io("write", &unfinished))?;
-        fs::rename(&unfinished, &path).map_err(ArtifactError::io("replace", &path))?;
-        sync_directory(self.path())
+        self.replace(REMOVED_FILE, UNFINISHED_FILE, removals.to_text().as_bytes())
     }
 
     /// Waits for its turn: the list is never locked for long.
     fn lock_removals(&self) -> Result<File, ArtifactError> {
         let path = self.path().join(LOCK_FILE);
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(ArtifactError::io("open", &path))?;
+        let file = open_lock(&path)?;
         file.lock().map_err(ArtifactError::io("lock", &path))?;
         Ok(file)
     }

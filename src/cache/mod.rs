@@ -129,8 +129,9 @@ impl Cache {
         }
     }
 
-    /// Says what is served now, whatever generation the request that says it belongs to. What this process keeps of another generation, or of this one before more tracks were
-    /// removed, will not be asked for again and only takes room.
+    /// Says what is served now, whatever generation the request that says it belongs to. What this process keeps of
+    /// another generation, or of this one before more tracks were removed, will not be asked for again and only takes
+    /// room.
     pub fn follow(&self, generation: &Identity) {
         let now = generation.number();
         if self.generation.load(Ordering::Relaxed) != now && self.generation.swap(now, Ordering::Relaxed) != 0

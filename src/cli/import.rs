@@ -55,10 +55,9 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> Result<(), Failure> {
         import.run(&destination, RejectsPlace::Nowhere, &context.progress, &context.cancel)
     } else {
         let store = args.store.open(context)?;
-        let store: &dyn CatalogueStore = &*store;
-        let outcome = import.run(&Destination::Store(store), rejects, &context.progress, &context.cancel);
+        let outcome = import.run(&Destination::Store(&*store), rejects, &context.progress, &context.cancel);
         // Also after an import that ended early: what was written is in the catalogue again.
-        cleared = removal::clear(store, &snapshot);
+        cleared = removal::clear(&*store, &snapshot);
         outcome
     };
     if args.json {

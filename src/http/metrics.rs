@@ -1,7 +1,6 @@
 //! `/metrics` (OpenMetrics text, which Prometheus reads), and the middleware that counts requests.
 
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
@@ -22,7 +21,7 @@ use crate::live::SwapCounts;
 use super::problem::Problem;
 use super::state::State;
 use super::worker;
-use super::worker_metrics::WorkerMetrics;
+use super::worker_metrics::{WorkerMetrics, set};
 
 /// How long a scrape waits for the worker's status.
 const STATUS_PATIENCE: Duration = Duration::from_millis(250);
@@ -207,7 +206,7 @@ impl Metrics {
         let results =
             [("swapped", counts.swapped), ("refused", counts.refused), ("removals", counts.removals)];
         for (result, n) in results {
-            self.swaps.get_or_create(&SwapLabels { result }).inner().store(n, Ordering::Relaxed);
+            set(&self.swaps.get_or_create(&SwapLabels { result }), n);
         }
         self.last_swap.set(counts.last_swap_seconds as i64);
     }

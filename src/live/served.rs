@@ -17,10 +17,6 @@ pub struct Served {
     verified: Arc<OnceLock<Result<(), String>>>,
 }
 
-fn identity(snapshot: &Snapshot) -> Identity {
-    Identity::of(snapshot.manifest(), snapshot.edition())
-}
-
 /// What keeps a server from being ready.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unready {
@@ -32,17 +28,21 @@ pub(crate) struct Unready {
 
 impl Served {
     pub(super) fn new(snapshot: Snapshot) -> Self {
-        Self { identity: identity(&snapshot), snapshot, verified: Arc::default() }
+        Self::of(snapshot, Arc::default())
     }
 
     /// One whose files were all read and found whole.
     pub(super) fn verified(snapshot: Snapshot) -> Self {
-        Self { identity: identity(&snapshot), snapshot, verified: Arc::new(OnceLock::from(Ok(()))) }
+        Self::of(snapshot, Arc::new(OnceLock::from(Ok(()))))
     }
 
     /// The same generation with other removals.
     pub(super) fn with_snapshot(&self, snapshot: Snapshot) -> Self {
-        Self { identity: identity(&snapshot), snapshot, verified: Arc::clone(&self.verified) }
+        Self::of(snapshot, Arc::clone(&self.verified))
+    }
+
+    fn of(snapshot: Snapshot, verified: Arc<OnceLock<Result<(), String>>>) -> Self {
+        Self { identity: Identity::of(snapshot.manifest(), snapshot.edition()), snapshot, verified }
     }
 
     /// The generation's name.

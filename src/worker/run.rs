@@ -22,7 +22,7 @@ use super::rfc3339;
 use super::select::{Wants, select};
 use super::settings::{RebuildSettings, Settings};
 use super::state::WorkerState;
-use super::status::{StatusFile, WorkerStatus};
+use super::status::StatusFile;
 use super::summary::{Backlog, ProviderReport, RunSummary};
 
 /// How often a running worker says that it is there, whatever it is at. A build may take longer than a silence is allowed to.
@@ -120,16 +120,11 @@ impl<'a> Worker<'a> {
 
     /// Says that the worker waits for its next run, or has ended.
     pub fn rest(&self, next_run_ms: Option<i64>) {
-        self.update_status(|status| {
+        self.status.update(|status| {
             status.state = if next_run_ms.is_some() { "waiting" } else { "ended" }.to_owned();
             status.next_run = next_run_ms.map(rfc3339);
             status.current_run = None;
         });
-    }
-
-    /// The status is for onlookers: a run does not fail because of it.
-    fn update_status(&self, change: impl FnOnce(&mut WorkerStatus)) {
-        self.status.update(change);
     }
 }
 
@@ -224,7 +219,7 @@ impl Run<'_> {
         let saved = self.chain.save();
         let totals = self.chain.state.totals.clone();
         let summary = self.summary.clone();
-        self.worker.update_status(move |status| {
+        self.worker.status.update(move |status| {
             "ended".clone_into(&mut status.state);
             status.totals = totals;
             status.current_run = None;
@@ -259,7 +254,7 @@ impl Run<'_> {
     pub fn show(&mut self) {
         self.summary.providers = self.chain.reports();
         let (summary, totals) = (self.summary.clone(), self.chain.state.totals.clone());
-        self.worker.update_status(move |status| {
+        self.worker.status.update(move |status| {
             "running".clone_into(&mut status.state);
             status.next_run = None;
             status.totals = totals;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::store::{Refresh, RefreshStore, StoreError, field};
 use crate::track::{Track, TrackId, value};
 
-use super::providers::{FEATURES, is_spotify_id};
+use super::providers::FEATURES;
 use super::summary::Backlog;
 
 /// What some calls can give together.
@@ -99,7 +99,8 @@ pub(super) fn select(
     let mut first: BinaryHeap<Priority> = BinaryHeap::new();
     store.scan_refreshes(&mut |track, refresh| {
         backlog.tracks += 1;
-        if !is_spotify_id(&track.id) {
+        // Providers know tracks by such ids only.
+        if !track.id.is_spotify() {
             backlog.not_spotify += 1;
             return ControlFlow::Continue(());
         }

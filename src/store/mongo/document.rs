@@ -194,10 +194,10 @@ pub(super) fn text_at<'d>(document: &'d RawDocument, path: &str) -> Option<&'d s
     at(document, path).and_then(RawBsonRef::as_str)
 }
 
-/// Whether a document's field `key` is text that is an id as it stands.
-pub(super) fn has_id(document: &Document, key: &str) -> bool {
-    let text = document.get_str(key);
-    text.is_ok_and(|text| TrackId::parse(text).is_ok_and(|id| id.as_str() == text))
+/// The id in a document's field `key`, if that is text that is an id as it stands.
+pub(super) fn id_in(document: &Document, key: &str) -> Option<TrackId> {
+    let text = document.get_str(key).ok()?;
+    TrackId::parse(text).ok().filter(|id| id.as_str() == text)
 }
 
 /// A document as a JSON object; what JSON has no notation for becomes text or is left out.

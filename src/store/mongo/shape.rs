@@ -10,7 +10,7 @@ use crate::source::columns::{Field, id_column_names, known_roots, normalise};
 use crate::store::StoreError;
 
 use super::connection::Connection;
-use super::document::has_id;
+use super::document::id_in;
 use super::options::MongoOptions;
 use super::pages::OWN_KEY;
 use super::writes::durable;
@@ -19,7 +19,6 @@ use super::writes::durable;
 const SAMPLE: i64 = 100;
 /// Under which it is kept which field holds ids.
 const KEY: &str = "key";
-const SPOTIFY_ID_LENGTH: usize = 22;
 
 /// The shape of a collection's documents.
 #[derive(Debug)]
@@ -105,14 +104,9 @@ enum Recognised {
 fn recognise(documents: &[Document]) -> Recognised {
     let one = |key: &str| Recognised::One(key.to_owned());
     let Some(first) = documents.first() else { return one(OWN_KEY) };
-    let everywhere = |key: &&str| documents.iter().all(|document| has_id(document, key));
-    let of_spotify = |key: &&str| {
-        documents.iter().all(|document| {
-            document.get_str(key).is_ok_and(|id| {
-                id.len() == SPOTIFY_ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            })
-        })
-    };
+    let everywhere = |key: &&str| documents.iter().all(|document| id_in(document, key).is_some());
+    let of_spotify =
+        |key: &&str| documents.iter().all(|document| id_in(document, key).is_some_and(|id| id.is_spotify()));
     if let Some(key) = candidates().find(of_spotify) {
         return one(key);
     }

@@ -7,6 +7,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use super::Fault;
+use crate::track::{Track, TrackId};
 
 /// The largest answer that is read: a hundred tracks are a tenth of a mebibyte.
 const MAX_BODY_BYTES: usize = 8 << 20;
@@ -111,6 +112,16 @@ fn quote(body: &[u8]) -> String {
 /// A number, where there is a finite one.
 pub(super) fn number(object: &Map<String, Value>, name: &str) -> Option<f64> {
     object.get(name)?.as_f64().filter(|number| number.is_finite())
+}
+
+/// The track `id` with those of the audio features `names` that an object has; `None` where it has none of use.
+pub(super) fn features(object: &Map<String, Value>, id: &TrackId, names: &[&str]) -> Option<Track> {
+    let mut track = Track::new(id.clone());
+    for name in names {
+        track.values.extend(number(object, name).map(|value| ((*name).to_owned(), value)));
+    }
+    track.drop_failed_analysis();
+    (!track.values.is_empty()).then_some(track)
 }
 
 /// A text, where there is one that is not blank.

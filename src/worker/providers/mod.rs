@@ -138,11 +138,6 @@ impl FromStr for Provider {
     }
 }
 
-/// Whether providers can know a track by this id: 22 characters of base62.
-pub(super) fn is_spotify_id(id: &TrackId) -> bool {
-    id.as_str().len() == 22 && id.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
 /// The calls of the chain, in its order. An error means that no HTTP client can be made here.
 pub(super) fn calls(settings: &Settings) -> Result<Vec<Box<dyn Call>>, reqwest::Error> {
     let client = answer::client(settings.timeout)?;

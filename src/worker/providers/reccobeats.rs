@@ -5,9 +5,9 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use super::answer::{self, number};
+use super::answer::{self, features};
 use super::{Call, FEATURES, Fault, Found, Group, Provider};
-use crate::track::{Track, TrackId};
+use crate::track::TrackId;
 use crate::worker::limits::Limiter;
 
 /// Its one call.
@@ -60,14 +60,7 @@ fn read(answer: &Map<String, Value>, ids: &[TrackId]) -> Result<Found, Fault> {
     for item in content.iter().filter_map(Value::as_object) {
         let href = item.get("href").and_then(Value::as_str).and_then(|href| TrackId::parse(href).ok());
         let Some(id) = href.filter(|id| ids.contains(id)) else { continue };
-        let mut track = Track::new(id.clone());
-        for name in FEATURES {
-            track.values.extend(number(item, name).map(|value| (name.to_owned(), value)));
-        }
-        track.drop_failed_analysis();
-        if !track.values.is_empty() {
-            found.insert(id, track);
-        }
+        found.extend(features(item, &id, &FEATURES).map(|track| (id, track)));
     }
     Ok(found)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::answer::{number, text};
+use super::answer::{features, number, text};
 use super::{FEATURES, Fault, Found};
 use crate::track::{Track, TrackId, value};
 
@@ -14,12 +14,7 @@ pub(super) fn read_features(answer: &Map<String, Value>, ids: &[TrackId]) -> Res
     for item in list.iter().filter_map(Value::as_object) {
         let id = item.get("id").and_then(Value::as_str).and_then(|id| TrackId::parse(id).ok());
         let Some(id) = id.filter(|id| ids.contains(id)) else { continue };
-        let mut track = Track::new(id.clone());
-        for name in FEATURES.into_iter().chain([value::TIME_SIGNATURE]) {
-            track.values.extend(number(item, name).map(|value| (name.to_owned(), value)));
-        }
-        track.drop_failed_analysis();
-        if !track.values.is_empty() {
+        if let Some(mut track) = features(item, &id, &[&FEATURES[..], &[value::TIME_SIGNATURE]].concat()) {
             track.values.extend(duration(item));
             found.insert(id, track);
         }
