@@ -248,6 +248,7 @@ pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Proble
     if let Ok(Ok(status)) = timeout(STATUS_PATIENCE, worker::status(&state)).await {
         metrics.worker.update(status.as_ref());
     }
+    state.recall().refresh_metrics(&manifest.generation);
     state.cache().refresh_metrics().await;
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|error| Problem::internal(&error))?;

@@ -18,6 +18,7 @@
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
 //! indexes.rs       /api/v1/indexes
+//! recall.rs        /api/v1/recall
 //! admin.rs         /api/v1/admin/reload
 //! auth.rs          who may administer the server
 //! worker.rs        /api/v1/worker
@@ -43,6 +44,7 @@ mod metrics;
 mod pieces;
 mod problem;
 mod query_string;
+mod recall;
 mod root;
 mod similar;
 mod similar_form;
@@ -115,6 +117,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(read("/api/v1/tracks", tracks::search))
         .service(read("/api/v1/tracks/{id}", tracks::get))
         .service(read("/api/v1/indexes", indexes::list))
+        .service(read("/api/v1/recall", recall::show))
         .service(write("/api/v1/admin/reload", admin::reload))
         .service(read("/api/v1/worker", worker::show));
 }

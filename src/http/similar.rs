@@ -102,13 +102,17 @@ pub(super) async fn run<T: Send + 'static>(
 }
 
 async fn uncached(
-    state: &State,
+    state: &web::Data<State>,
     work: Work,
     mut response: HttpResponseBuilder,
     started: Instant,
 ) -> Result<HttpResponse, Problem> {
-    let auto = work.prepared.is_auto();
-    let (engine, body) = run(work.estimated_us, move || reply(work, started)).await?;
+    let (auto, estimated_us) = (work.prepared.is_auto(), work.estimated_us);
+    let job = {
+        let state = state.clone();
+        move || reply(&state, work, started)
+    };
+    let (engine, body) = run(estimated_us, job).await?;
     state.metrics().searched(engine, auto, started.elapsed());
     Ok(match body {
         Body::Whole(json) => response.body(json),
@@ -122,8 +126,9 @@ enum Body {
     Streamed(Box<AnswerParts>),
 }
 
-fn reply(work: Work, started: Instant) -> Result<(&'static str, Body), Problem> {
+fn reply(state: &State, work: Work, started: Instant) -> Result<(&'static str, Body), Problem> {
     let (plan, hits) = work.find()?;
+    state.recall().offer(&work.served, &work.prepared, &work.plan);
     let Work { served, prepared, .. } = work;
     let snapshot = &served.snapshot;
     let engine = plan.engine.name();

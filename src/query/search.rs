@@ -70,6 +70,16 @@ impl Prepared {
         Ok((plan, found.hits))
     }
 
+    /// The best `k` as `plan`, that of its `k`, finds them: none left out for the sake of diversity.
+    pub(crate) fn plain_ranking(&self, snapshot: &Snapshot, plan: &Plan) -> Result<Vec<Hit>, QueryError> {
+        Ok(execute(snapshot, plan, &self.target(self.k))?.hits)
+    }
+
+    /// The true best `k`, from the scores of every row that may be returned.
+    pub(crate) fn scan(&self, snapshot: &Snapshot) -> Vec<Hit> {
+        snapshot.exact().plain(snapshot.vectors(), &self.target(self.k).with_effort(0)).hits
+    }
+
     /// Whether the engine was chosen, not asked for.
     pub fn is_auto(&self) -> bool {
         self.engine == EngineChoice::Auto
