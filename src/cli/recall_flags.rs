@@ -29,7 +29,10 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 fn cpu_share(text: &str) -> Result<f64, String> {
-    share(text).ok().filter(|share| *share > 0.0).ok_or_else(|| "expected a number above 0, at most 1".to_owned())
+    share(text)
+        .ok()
+        .filter(|share| *share > 0.0)
+        .ok_or_else(|| "expected a number above 0, at most 1".to_owned())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::live::SwapCounts;
 
+use super::openapi::Failed;
 use super::problem::Problem;
 use super::state::State;
 use super::worker;
@@ -230,7 +231,18 @@ impl Metrics {
     }
 }
 
-/// `GET /metrics`
+/// What the server counts
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "operation",
+    responses(
+        (status = 200, description = "OpenMetrics text, which Prometheus reads.", body = String,
+            content_type = "application/openmetrics-text"),
+        (status = 500, response = Failed),
+    )
+)]
 pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let metrics = state.metrics();
     let served = state.served();

@@ -7,17 +7,21 @@ use serde::Serialize;
 
 use crate::live::{MAX_AGE, MAX_SAMPLES};
 
+use super::openapi::{BadRequest, Failed};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
 
-#[derive(Debug, Serialize)]
+/// Live recall.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct RecallAnswer {
+    /// The generation it is of.
     generation: String,
     /// The share of the queries searched for that is measured; 0 where that is off.
     share: f64,
     /// The most that measuring takes of one processor.
     cpu_share: f64,
+    /// How far is looked back.
     window: WindowLimits,
     /// By engine of the generation.
     engines: BTreeMap<&'static str, EngineRecall>,
@@ -26,7 +30,7 @@ struct RecallAnswer {
 }
 
 /// How far is looked back.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct WindowLimits {
     /// The most queries of an engine.
     queries: usize,
@@ -35,7 +39,7 @@ struct WindowLimits {
 }
 
 /// Live recall of one engine, over the window.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct EngineRecall {
     /// Queries measured.
     samples: usize,
@@ -46,7 +50,7 @@ struct EngineRecall {
 }
 
 /// Recall measured by the build.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct MeasuredRecall {
     /// `exact`, `hnsw`, `forest` or `auto`.
     engine: String,
@@ -60,15 +64,27 @@ struct MeasuredRecall {
     recall: f64,
 }
 
-/// `GET /api/v1/recall`
+/// What the engines find of what they are really asked for
+///
+/// A share of the queries that are searched for is searched for again in the background and compared with a scan of every row.
+#[utoipa::path(
+    get,
+    path = "/api/v1/recall",
+    operation_id = "recall",
+    tag = "catalogue",
+    responses(
+        (status = 200, description = "Live recall, beside what the build measured.", body = RecallAnswer),
+        (status = 400, response = BadRequest),
+        (status = 500, response = Failed),
+    )
+)]
 pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::parse(http.query_string())?.finish("none")?;
     let served = state.served();
     let (manifest, built) = (served.snapshot.manifest(), served.snapshot.built());
     let live = state.recall().of(&manifest.generation).into_iter();
     let engines = live.filter(|(engine, _)| built.contains(engine)).map(|(engine, view)| {
-        let recall =
-            EngineRecall { samples: view.n_samples, recall: view.recall, lowest: view.lowest };
+        let recall = EngineRecall { samples: view.n_samples, recall: view.recall, lowest: view.lowest };
         (engine.name(), recall)
     });
     let measured = manifest.measured.iter().map(|row| MeasuredRecall {

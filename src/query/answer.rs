@@ -14,7 +14,7 @@ use super::plan::Plan;
 use super::prepare::Prepared;
 
 /// An answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Answer {
     /// The generation it comes from, wholly.
     pub generation: String,
@@ -31,7 +31,7 @@ pub struct Answer {
 }
 
 /// The plan as shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct PlanView {
     /// Why this engine.
     pub reason: String,
@@ -46,7 +46,7 @@ pub struct PlanView {
 }
 
 /// One result.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct ResultView {
     /// Counted from 1.
     pub rank: usize,
@@ -62,7 +62,7 @@ pub struct ResultView {
 }
 
 /// What is shown of a track. Unknown values are null.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct TrackView {
     /// Title.
     pub name: Option<String>,

@@ -23,7 +23,7 @@ const MAX_BYTES: u64 = 1 << 20;
 const SILENT_AFTER_MS: i64 = 15 * 60 * 1_000;
 
 /// How the worker stands. Times are RFC 3339.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct WorkerStatus {
     /// `running`, `waiting` (for its next run), `ended`; a reader may find `silent`: it was running and has not been heard

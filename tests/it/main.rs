@@ -13,6 +13,7 @@ mod golden;
 mod http;
 mod import;
 mod nearest;
+mod openapi;
 mod providers_stub;
 mod recall;
 mod removals;
