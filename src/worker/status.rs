@@ -28,6 +28,7 @@ const SILENT_AFTER_MS: i64 = 15 * 60 * 1_000;
 pub struct WorkerStatus {
     /// `running`, `waiting` (for its next run), `ended`; a reader may find `silent`: it was running and has not been heard
     /// of since.
+    #[schema(pattern = "^(running|waiting|ended|silent)$")]
     pub state: String,
     /// The process that wrote this.
     pub pid: u32,

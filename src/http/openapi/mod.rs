@@ -5,6 +5,7 @@
 //! problems.rs  refusals: which status has which codes
 //! shapes.rs    answers that no type of the server has the shape of
 //! served.rs    what depends on the snapshot and the settings of the server
+//! tidy.rs      plainer ways to say the same
 //! docs.rs      Swagger UI
 //! ```
 
@@ -12,6 +13,7 @@ mod docs;
 mod problems;
 mod served;
 mod shapes;
+mod tidy;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -103,6 +105,7 @@ pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<H
 fn describe(state: &State) -> serde_json::Result<serde_json::Value> {
     let served = state.served();
     let mut description = serde_json::to_value(Description::openapi())?;
+    tidy::tidy(&mut description);
     let (schema, engines) = (served.snapshot.schema(), served.snapshot.built());
     Served { schema, engines, settings: state.settings() }.complete(&mut description);
     Ok(description)

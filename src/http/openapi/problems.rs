@@ -2,7 +2,7 @@
 
 use utoipa::ToResponse;
 use utoipa::openapi::schema::AllOfBuilder;
-use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type};
 
 use super::super::problem;
 
@@ -55,11 +55,13 @@ problems! {
 }
 
 fn describe(status: u16, what: &str, codes: &[&str]) -> Response {
-    let property = |values: Vec<serde_json::Value>| ObjectBuilder::new().enum_values(Some(values)).build();
+    let property = |kind, values: Vec<serde_json::Value>| {
+        ObjectBuilder::new().schema_type(kind).enum_values(Some(values)).build()
+    };
     let codes = codes.iter().map(|code| (*code).into()).collect();
     let narrowed = ObjectBuilder::new()
-        .property("status", property(vec![status.into()]))
-        .property("code", property(codes));
+        .property("status", property(Type::Integer, vec![status.into()]))
+        .property("code", property(Type::String, codes));
     let schema = AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(narrowed).build();
     let content = ContentBuilder::new().schema(Some(Schema::AllOf(schema))).build();
     ResponseBuilder::new().description(what).content(CONTENT_TYPE, content).build()

@@ -15,6 +15,7 @@ const NOT_DESCRIBED: [&str; 4] = ["/", "/docs", "/docs/{file:.+}", "/openapi.jso
 
 fn described(settings: &Settings, engines: &[EngineKind]) -> Value {
     let mut description = serde_json::to_value(Description::openapi()).unwrap();
+    tidy::tidy(&mut description);
     Served { schema: &Schema::spotify(), engines, settings }.complete(&mut description);
     description
 }
