@@ -10,7 +10,7 @@ use crate::live::Attempt;
 use crate::progress::CancelToken;
 
 use super::auth::require_admin;
-use super::openapi::{BadRequest, Conflict, Failed, Forbidden, Unauthorized};
+use super::openapi::{Conflict, Forbidden, Unauthorized};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
@@ -38,11 +38,9 @@ struct ReloadAnswer {
     security(("token" = [])),
     responses(
         (status = 200, description = "What is served now.", body = ReloadAnswer),
-        (status = 400, response = BadRequest),
         (status = 401, response = Unauthorized),
         (status = 403, response = Forbidden),
         (status = 409, response = Conflict),
-        (status = 500, response = Failed),
     )
 )]
 pub(super) async fn reload(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {

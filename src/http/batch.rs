@@ -13,7 +13,7 @@ use crate::query::{Batch, QueryError, SimilarRequest};
 use super::batch_body::{self, Entry, Origin};
 use super::batch_parts::{BatchEntry, BatchParts};
 use super::json::Body;
-use super::openapi::{BadRequest, BatchAnswer, BatchRequest, Encoded, Failed, Slow, TooLarge, Unavailable};
+use super::openapi::{BatchAnswer, BatchRequest, Unavailable};
 use super::problem::Problem;
 use super::state::{Served, State};
 use super::stream::{MAX_WHOLE, PartStream, Parts};
@@ -59,11 +59,6 @@ impl Batches {
     ),
     responses(
         (status = 200, description = "An answer or a refusal for every query.", body = BatchAnswer),
-        (status = 400, response = BadRequest),
-        (status = 408, response = Slow),
-        (status = 413, response = TooLarge),
-        (status = 415, response = Encoded),
-        (status = 500, response = Failed),
         (status = 503, response = Unavailable),
     )
 )]

@@ -11,7 +11,6 @@ use crate::feature::Schema;
 use crate::index::{EngineKind, ForestState};
 use crate::live::Live;
 
-use super::openapi::{BadRequest, Failed};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::{Served, State};
@@ -123,8 +122,6 @@ struct FeatureView {
     tag = "catalogue",
     responses(
         (status = 200, description = "The snapshots.", body = IndexesAnswer),
-        (status = 400, response = BadRequest),
-        (status = 500, response = Failed),
     )
 )]
 pub(super) async fn list(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -18,7 +18,6 @@ use tokio::time::timeout;
 
 use crate::live::SwapCounts;
 
-use super::openapi::Failed;
 use super::problem::Problem;
 use super::state::State;
 use super::worker;
@@ -240,7 +239,6 @@ impl Metrics {
     responses(
         (status = 200, description = "OpenMetrics text, which Prometheus reads.", body = String,
             content_type = "application/openmetrics-text"),
-        (status = 500, response = Failed),
     )
 )]
 pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Problem> {

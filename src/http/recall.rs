@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::live::{MAX_AGE, MAX_SAMPLES};
 
-use super::openapi::{BadRequest, Failed};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
@@ -74,8 +73,6 @@ struct MeasuredRecall {
     tag = "catalogue",
     responses(
         (status = 200, description = "Live recall, beside what the build measured.", body = RecallAnswer),
-        (status = 400, response = BadRequest),
-        (status = 500, response = Failed),
     )
 )]
 pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {

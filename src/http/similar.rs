@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
-use crate::index::Hit;
-use crate::query::{Answer, EngineName, Plan, Prepared, ProfileName, QueryError, SimilarRequest};
+use crate::query::{Answer, EngineName, Plan, Prepared, ProfileName, QueryError, Ranking, SimilarRequest};
 use crate::snapshot::Snapshot;
 
 use super::json::Json;
-use super::openapi::{BadRequest, Encoded, Failed, NotFound, SAMPLE_ID, Slow, TooLarge, Unavailable};
+use super::openapi::{NotFound, SAMPLE_ID, Unavailable};
 use super::pieces::encode;
 use super::problem::Problem;
 use super::similar_form::{parameter_of, request};
@@ -58,12 +57,7 @@ const INLINE_IDS: usize = 200;
         (status = 200, description = "The answer.", body = Answer, headers(
                 ("Cache-Status" = String, description = "What the caches did (RFC 9211); absent where the server has none")
             )),
-        (status = 400, response = BadRequest),
         (status = 404, response = NotFound),
-        (status = 408, response = Slow),
-        (status = 413, response = TooLarge),
-        (status = 415, response = Encoded),
-        (status = 500, response = Failed),
         (status = 503, response = Unavailable),
     )
 )]
@@ -96,6 +90,7 @@ pub(super) async fn post(
         ("base_weights" = Option<ProfileName>, Query, description = "The profile that `weight.FEATURE` overrides"),
         ("explain" = Option<bool>, Query, description = "Whether to explain every result"),
         ("max_per_artist" = Option<usize>, Query, description = "At most this many tracks with the same main artist", minimum = 1),
+        ("collapse_duplicates" = Option<bool>, Query, description = "Whether other recordings of the same song are left out; true where absent"),
         ("diversity" = Option<f64>, Query, description = "0 ranks by similarity alone, up to 1 by being unlike what is already in \
             the answer", minimum = 0, maximum = 1),
         ("genres" = Option<Vec<String>>, Query, description = "Any of these genres, separated by commas", style = Form,
@@ -116,9 +111,7 @@ pub(super) async fn post(
         (status = 200, description = "The answer, as that of `POST`.", body = Answer, headers(
                 ("Cache-Status" = String, description = "What the caches did (RFC 9211); absent where the server has none")
             )),
-        (status = 400, response = BadRequest),
         (status = 404, response = NotFound),
-        (status = 500, response = Failed),
         (status = 503, response = Unavailable),
     )
 )]
@@ -171,13 +164,13 @@ pub(super) struct Work {
 impl Work {
     fn new(served: Arc<Served>, request: &SimilarRequest) -> Result<Self, Problem> {
         let prepared = Prepared::new(&served.snapshot, request)?;
-        let plan = prepared.plan(&served.snapshot, prepared.k);
+        let plan = prepared.plan(&served.snapshot, prepared.depth());
         let estimated_us = prepared.estimated_us(&served.snapshot, &plan);
         Ok(Self { served, prepared, plan, estimated_us })
     }
 
-    /// The hits, with the plan that found them.
-    pub fn find(&self) -> Result<(Plan, Vec<Hit>), QueryError> {
+    /// The ranking, with the plan that found it.
+    pub fn find(&self) -> Result<(Plan, Ranking), QueryError> {
         self.prepared.find_by(&self.served.snapshot, self.plan.clone())
     }
 }
@@ -216,17 +209,18 @@ enum Body {
 }
 
 fn reply(state: &State, work: Work, started: Instant) -> Result<(&'static str, Body), Problem> {
-    let (plan, hits) = work.find()?;
+    let (plan, ranking) = work.find()?;
     state.recall().offer(&work.served, &work.prepared, &work.plan);
+    let n_results = ranking.hits.len();
     let Work { served, prepared, .. } = work;
     let snapshot = &served.snapshot;
     let engine = plan.engine.name();
-    let body = if hits.len() <= MAX_WHOLE {
-        let results = prepared.show(snapshot, &hits, 0)?;
+    let body = if n_results <= MAX_WHOLE {
+        let results = prepared.show(snapshot, &ranking, 0..n_results)?;
         Body::Whole(encode(&Answer::new(snapshot, &prepared, plan, results, started.elapsed()))?)
     } else {
         let head = encode(&Answer::new(snapshot, &prepared, plan, Vec::new(), started.elapsed()))?;
-        Body::Streamed(Box::new(AnswerParts::new(served, prepared, hits, head)))
+        Body::Streamed(Box::new(AnswerParts::new(served, prepared, ranking, head)))
     };
     Ok((engine, body))
 }

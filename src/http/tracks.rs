@@ -9,7 +9,7 @@ use crate::query::{QueryError, TrackView};
 use crate::snapshot::Snapshot;
 use crate::track::{TrackId, value};
 
-use super::openapi::{BadRequest, Failed, NotFound, SAMPLE_ID};
+use super::openapi::{NotFound, SAMPLE_ID};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
@@ -66,9 +66,7 @@ struct SearchResult {
     ),
     responses(
         (status = 200, description = "The track.", body = TrackAnswer<'static>),
-        (status = 400, response = BadRequest),
         (status = 404, response = NotFound),
-        (status = 500, response = Failed),
     )
 )]
 pub(super) async fn get(
@@ -115,8 +113,6 @@ pub(super) async fn get(
     ),
     responses(
         (status = 200, description = "What was found, best first.", body = SearchAnswer),
-        (status = 400, response = BadRequest),
-        (status = 500, response = Failed),
     )
 )]
 pub(super) async fn search(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::worker::{WorkerStatus, read_status};
 
-use super::openapi::{BadRequest, Failed};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
@@ -37,8 +36,6 @@ enum Status {
     tag = "catalogue",
     responses(
         (status = 200, description = "Its status.", body = Status),
-        (status = 400, response = BadRequest),
-        (status = 500, response = Failed),
     )
 )]
 pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -54,6 +54,8 @@ pub struct SimilarRequest {
     /// 0 ranks by similarity alone, up to 1 by being unlike what is already in the answer.
     #[schema(minimum = 0, maximum = 1)]
     pub diversity: f64,
+    /// Whether other recordings of the same song are left out: of a result, and of the seeds.
+    pub collapse_duplicates: bool,
     /// What the answer may contain.
     pub filters: Filters,
 }
@@ -74,6 +76,7 @@ impl Default for SimilarRequest {
             explain: false,
             max_per_artist: None,
             diversity: 0.0,
+            collapse_duplicates: true,
             filters: Filters::default(),
         }
     }

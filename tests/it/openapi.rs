@@ -22,6 +22,9 @@ fn filled(path: &str, operation: &Value) -> String {
         let example = match &parameter["example"] {
             Value::Null => continue,
             Value::String(text) => text.clone(),
+            Value::Array(parts) => {
+                parts.iter().map(|part| part.as_str().unwrap()).collect::<Vec<_>>().join(",")
+            }
             other => other.to_string(),
         };
         match parameter["in"].as_str().unwrap() {

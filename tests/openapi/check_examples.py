@@ -83,7 +83,8 @@ def examples(description, method, path, operation):
         if parameter["in"] == "path":
             path = path.replace("{%s}" % parameter["name"], quote(str(example), safe=""))
         else:
-            query.append((parameter["name"], example))
+            text = ",".join(example) if isinstance(example, list) else str(example)
+            query.append((parameter["name"], text))
     if query:
         path += "?" + urlencode(query)
     if "requestBody" not in operation:

@@ -17,17 +17,16 @@ mod tidy;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
-use super::{admin, batch, health, indexes, metrics, problem, recall, similar, tracks, worker};
+use super::{admin, batch, health, indexes, map, metrics, problem, recall, similar, tracks, worker};
 
 pub(super) use docs::{asset, page};
-pub(super) use problems::{
-    BadRequest, Conflict, Encoded, Failed, Forbidden, NotFound, Slow, TooLarge, Unauthorized, Unavailable,
-};
+pub(super) use problems::{Conflict, Forbidden, NotFound, Unauthorized, Unavailable};
 pub(super) use shapes::{BatchAnswer, BatchRequest};
 
 use served::Served;
@@ -62,6 +61,9 @@ pub(super) const SAMPLE_ID: &str = "4hC4daYEUNPZrLKqCWxX9x";
         indexes::list,
         recall::show,
         worker::show,
+        map::show,
+        map::points,
+        map::nearest,
         admin::reload,
         health::alive,
         health::ready,
@@ -70,13 +72,50 @@ pub(super) const SAMPLE_ID: &str = "4hC4daYEUNPZrLKqCWxX9x";
     components(
         schemas(problem::Body<'static>),
         responses(
-            BadRequest, Unauthorized, Forbidden, NotFound, problems::MethodNotAllowed, Slow, Conflict, TooLarge, Encoded,
-            Failed, Unavailable,
+            problems::BadRequest,
+            Unauthorized,
+            Forbidden,
+            NotFound,
+            problems::MethodNotAllowed,
+            problems::Slow,
+            Conflict,
+            problems::TooLarge,
+            problems::Encoded,
+            problems::Failed,
+            Unavailable,
         )
     ),
-    modifiers(&Token),
+    modifiers(&Refusals, &Token),
 )]
 struct Description;
+
+/// Refusals that need no mention: those of every query string and every body. What else a route refuses with, it says itself.
+struct Refusals;
+
+impl Modify for Refusals {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut description.paths.paths {
+            let operations =
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                let mut add = |status: &str, name: &str| {
+                    let refusal = RefOr::Ref(Ref::from_response_name(name));
+                    operation.responses.responses.entry(status.to_owned()).or_insert(refusal);
+                };
+                add("500", "Failed");
+                // Health and figures take any query string.
+                if path.starts_with("/api/") {
+                    add("400", "BadRequest");
+                }
+                if operation.request_body.is_some() {
+                    add("408", "Slow");
+                    add("413", "TooLarge");
+                    add("415", "Encoded");
+                }
+            }
+        }
+    }
+}
 
 /// The token that administration takes.
 struct Token;

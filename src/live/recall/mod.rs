@@ -115,7 +115,7 @@ impl LiveRecall {
         self.settings
     }
 
-    /// Tells of a query that was searched for, with the plan for its `k`: it may be measured. Takes next to no time, and
+    /// Tells of a query that was searched for, with the plan that was followed first: it may be measured. Takes next to no time, and
     /// never waits.
     pub fn offer(&self, served: &Arc<Served>, prepared: &Prepared, plan: &Plan) {
         let Some(Measuring { queries, .. }) = &self.thread else { return };

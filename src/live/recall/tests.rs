@@ -13,7 +13,7 @@ fn prepared(served: &Served, engine: &str) -> (Prepared, Plan) {
     let request = serde_json::json!({"targets": {"energy": 0.7, "tempo": 120, "valence": 0.2}, "k": 10, "engine": engine});
     let request = serde_json::from_value(request).unwrap();
     let prepared = Prepared::new(&served.snapshot, &request).unwrap();
-    let plan = prepared.plan(&served.snapshot, prepared.k);
+    let plan = prepared.plan(&served.snapshot, prepared.depth());
     (prepared, plan)
 }
 
