@@ -27,7 +27,7 @@ use super::{admin, batch, health, indexes, map, metrics, problem, recall, simila
 
 pub(super) use docs::{asset, page};
 pub(super) use problems::{Conflict, Forbidden, NotFound, Unauthorized, Unavailable};
-pub(super) use shapes::{BatchAnswer, BatchRequest};
+pub(super) use shapes::{BatchAnswer, BatchRequest, ListedId};
 
 use served::Served;
 
