@@ -175,11 +175,11 @@ e2e_verify() { nearfield_in_e2e inspect --indexes indexes --name main --verify; 
 
 e2e_export() { nearfield_in_e2e export --indexes indexes --name main --vectors vectors.npy --ids ids.txt; }
 
-# Starts the server on a free port and waits for its line `listening on http://127.0.0.1:PORT`.
+# e2e_start [NAME]: serves a snapshot, else `main`, on a free port and waits for the line `listening on http://127.0.0.1:PORT`.
 e2e_start() {
-  local out=$E2E_DIR/serve.out err=$E2E_DIR/serve.err
+  local name=${1:-main} out=$E2E_DIR/serve.out err=$E2E_DIR/serve.err
   : >"$out"
-  (cd "$E2E_DIR" && exec "$NEARFIELD" serve --indexes indexes --name main --bind 127.0.0.1:0) >"$out" 2>"$err" </dev/null &
+  (cd "$E2E_DIR" && exec "$NEARFIELD" serve --indexes indexes --name "$name" --bind 127.0.0.1:0) >"$out" 2>"$err" </dev/null &
   SERVER_PID=$!
   local _
   for _ in $(seq 600); do

@@ -9,6 +9,7 @@ mod eval;
 mod export;
 mod import;
 mod inspect;
+mod recall_flags;
 mod remove;
 mod serve;
 mod show;
