@@ -5,6 +5,7 @@
 // What a track is, and what every long phase reports to.
 pub mod codec;
 pub mod progress;
+pub mod suggest;
 pub mod track;
 
 // Where tracks come from and are kept.
