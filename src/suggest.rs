@@ -16,11 +16,7 @@ pub fn nearest_of_many<'a>(name: &str, names: impl IntoIterator<Item = &'a str>)
     nearest_above(LIKENESS_OF_MANY, name, names)
 }
 
-fn nearest_above<'a>(
-    least: f64,
-    name: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+fn nearest_above<'a>(least: f64, name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     let mut best: Option<(f64, &str)> = None;
     for known in names {
@@ -41,9 +37,10 @@ pub fn did_you_mean<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) ->
 /// The same, followed by what there is: ": did you mean `x`? There are x, y and z", or ": there are x, y and z".
 pub fn among<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
+    let verb = if names.len() == 1 { "is" } else { "are" };
     match nearest(name, names.iter().copied()) {
-        Some(nearest) => format!("{} There are {}", question(nearest), listed(&names)),
-        None => format!(": there are {}", listed(&names)),
+        Some(nearest) => format!("{} There {verb} {}", question(nearest), listed(&names)),
+        None => format!(": there {verb} {}", listed(&names)),
     }
 }
 
@@ -90,6 +87,7 @@ mod tests {
         assert_eq!(did_you_mean("enrgy", names), ": did you mean `energy`?");
         assert_eq!(did_you_mean("xyz", names), "");
         assert_eq!(among("x", ["exact", "hnsw", "forest"]), ": there are exact, hnsw and forest");
+        assert_eq!(among("x", ["main"]), ": there is main");
         assert_eq!(among("forst", ["a", "forest"]), ": did you mean `forest`? There are a and forest");
         assert_eq!(nearest("ab", ["abc", "abd"]), Some("abc"));
     }

@@ -15,6 +15,8 @@ use super::manifest::{FileEntry, MANIFEST_FILE, Manifest};
 
 /// The file that names the live generation.
 pub const CURRENT_FILE: &str = "CURRENT";
+/// Where snapshots are unless the user says otherwise.
+pub const DEFAULT_INDEXES: &str = "indexes";
 const LOCK_FILE: &str = ".lock";
 pub(super) const STAGING_PREFIX: &str = ".staging-";
 
@@ -116,17 +118,20 @@ impl SnapshotDir {
 
     /// That there is no such snapshot, and what to do about it.
     fn missing(&self) -> ArtifactError {
-        let (name, indexes) = (&self.name, self.indexes.display());
-        let others: Vec<String> =
-            Self::list(&self.indexes).unwrap_or_default().into_iter().map(|other| other.name).collect();
-        let build = format!(
-            "`nearfield build --indexes {indexes} --name {name}` makes it of the catalogue, `nearfield demo` makes up a \
+        let name = &self.name;
+        let others = Self::list(&self.indexes).unwrap_or_default();
+        let known = match others.is_empty() {
+            true => String::new(),
+            false => suggest::among(name, others.iter().map(Self::name)) + " (say so with --name)",
+        };
+        let place = match self.indexes.as_os_str() == DEFAULT_INDEXES {
+            true => String::new(),
+            false => format!(" --indexes {}", self.indexes.display()),
+        };
+        let instead = format!(
+            "{known}. `nearfield build{place} --name {name}` makes it from the catalogue; `nearfield demo` makes up a \
              catalogue to try"
         );
-        let instead = match others.is_empty() {
-            true => format!(": {build}"),
-            false => format!("{}; {build}", suggest::among(name, others.iter().map(String::as_str))),
-        };
         ArtifactError::NoSnapshot { name: name.clone(), indexes: self.indexes.clone(), instead }
     }
 

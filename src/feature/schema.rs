@@ -319,7 +319,10 @@ impl Schema {
                 if self.feature(feature).is_none() {
                     let names = self.features.iter().map(|feature| feature.name.as_str());
                     let known = suggest::among(feature, names);
-                    return invalid(at(feature), format!("there is no feature `{feature}` in this schema{known}"));
+                    return invalid(
+                        at(feature),
+                        format!("there is no feature `{feature}` in this schema{known}"),
+                    );
                 }
                 if !is_weight(*weight) {
                     return invalid(at(feature), format!("expected 0 to {MAX_WEIGHT:e}, got {weight}"));
@@ -368,7 +371,8 @@ mod tests {
         check(&feature("transform = 'unit_vector'"), "features.f.dimensions");
         check(&feature("transform = 'unit_vector'\ndimensions = 1025"), "features.f.dimensions");
         check(&feature("transform = 'linear'\n[profiles.p]\ng = 1.0"), "profiles.p.g");
-        let near = "name = 'x'\n[[features]]\nname = 'energy'\ntransform = 'linear'\n[profiles.p]\nenrgy = 1.0";
+        let near =
+            "name = 'x'\n[[features]]\nname = 'energy'\ntransform = 'linear'\n[profiles.p]\nenrgy = 1.0";
         check(near, "did you mean `energy`?");
         check(&feature("transform = 'linear'\n[profiles.zero]\nf = 1.0"), "built in");
         check(&feature("transform = 'linear'\nmin = 2.0\nmax = 1.0"), "features.f.min");

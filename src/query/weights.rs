@@ -71,11 +71,7 @@ pub(super) fn find_feature<'a>(
 ) -> Result<(usize, &'a crate::feature::Feature), QueryError> {
     schema.feature(name).ok_or_else(|| {
         let names = schema.features.iter().map(|feature| feature.name.as_str());
-        QueryError::UnknownFeature {
-            field,
-            name: name.to_owned(),
-            known: suggest::among(name, names),
-        }
+        QueryError::UnknownFeature { field, name: name.to_owned(), known: suggest::among(name, names) }
     })
 }
 

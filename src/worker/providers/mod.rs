@@ -137,7 +137,10 @@ impl Provider {
 impl FromStr for Provider {
     type Err = UnknownProvider;
     fn from_str(text: &str) -> Result<Self, UnknownProvider> {
-        Self::ALL.into_iter().find(|known| known.name() == text).ok_or_else(|| UnknownProvider(text.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|known| known.name() == text)
+            .ok_or_else(|| UnknownProvider(text.to_owned()))
     }
 }
 
