@@ -64,7 +64,7 @@ fn a_snapshot_and_a_server_give_the_same() {
         &[&id, "--year", "1990..1999", "--popularity", "10..", "--min", "tempo=90", "--max", "tempo=140"],
         &[&id, "--explicit=false", "--exclude-id", &id, "--genre", "polka"],
         &[&id, "--explain", "--max-per-artist", "1", "--diversity", "0.2", "--k", "5"],
-        &[&id, "--engine", "forest"],
+        &[&id, "--engine", "forest", "--no-collapse"],
     ];
     for arguments in queries {
         let arguments: Vec<&str> = arguments.iter().chain(&["--json"]).copied().collect();

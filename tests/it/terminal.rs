@@ -139,14 +139,12 @@ fn each_output_is_coloured_by_what_it_is() {
         assert!(output.status.success(), "{line}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let terminal = "TERM=xterm-256color NO_COLOR= ";
     let unset = "-u NO_COLOR -u CLICOLOR -u CLICOLOR_FORCE TERM=xterm-256color";
     assert!(run(unset, "2>/dev/null").contains(ESCAPE));
     assert!(run(unset, ">/dev/null").contains(ESCAPE));
     // The table goes to a file, the plan to the terminal; then the other way round.
     assert!(!run(unset, "2>/dev/null | cat").contains(ESCAPE));
     assert!(!run(unset, "2>&1 >/dev/null | cat").contains(ESCAPE));
-    let _ = terminal;
     for variables in ["NO_COLOR=1 TERM=xterm", "-u NO_COLOR TERM=dumb", "-u NO_COLOR CLICOLOR=0 TERM=xterm"] {
         assert!(!run(&format!("-u CLICOLOR_FORCE {variables}"), "").contains(ESCAPE), "{variables}");
     }

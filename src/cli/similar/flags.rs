@@ -74,6 +74,9 @@ pub(super) struct QueryFlags {
     /// From 0, by similarity alone, to 1, by being unlike what is already in the answer [default: 0]
     #[arg(long, allow_negative_numbers = true, value_parser = number)]
     diversity: Option<f64>,
+    /// Keep other recordings of the seeds and of tracks that are in the answer already
+    #[arg(long)]
+    no_collapse: bool,
     /// Begin from the weights that a server learned from what this user liked
     #[arg(long, value_name = "NAME", requires = "server")]
     user: Option<String>,
@@ -108,6 +111,7 @@ impl QueryFlags {
             engine: self.engine.clone(),
             explain: self.explain,
             max_per_artist: self.max_per_artist,
+            collapse_duplicates: !self.no_collapse,
             filters: self.filters(),
             ..SimilarRequest::default()
         };
@@ -178,6 +182,7 @@ impl QueryFlags {
             bounds if bounds.ends_with(".min") || bounds.ends_with(".max") => {
                 flag(&bounds[..bounds.len() - 4])
             }
+            "collapse_duplicates" => flag("no-collapse"),
             other => flag(other),
         }
     }
@@ -264,6 +269,7 @@ mod tests {
             json!({"filters": {"genres": ["rock", "pop"], "artists": ["a"], "exclude_artists": ["b"], "ids": ["x"],
                 "exclude_ids": ["y"], "explicit": false}}),
         );
+        check("--no-collapse", json!({"collapse_duplicates": false}));
         check("--explicit --k 1", json!({"filters": {"explicit": true}, "k": 1}));
         check(
             "--min tempo=100 --max tempo=130 --max energy=0.5",
