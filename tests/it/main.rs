@@ -14,6 +14,7 @@ mod http;
 mod import;
 mod nearest;
 mod providers_stub;
+mod readme;
 mod removals;
 mod removed;
 mod serve;

@@ -156,7 +156,11 @@ fn what_is_wrong_names_the_flag_and_the_nearest_name() {
         .args(["similar", "--indexes", ".", "--name", "mian", &id])
         .output()
         .unwrap();
-    check_fails(&other, 1, &["no snapshot `mian`", "did you mean `main`?", "nearfield build", "nearfield demo"]);
+    check_fails(
+        &other,
+        1,
+        &["no snapshot `mian`", "did you mean `main`?", "nearfield build", "nearfield demo"],
+    );
     // A filter's names are warned of, with the nearest one.
     let genre = answer(&from_snapshot(&[&id, "--genre", "electronik", "--json"]))["warnings"][0].to_string();
     assert!(genre.contains("did you mean `electronic`?"), "{genre}");

@@ -24,13 +24,21 @@ fn without_arguments_it_says_how_to_begin() {
     workplace.check_fails(&["build", "--builder", "bached"], 2, &["'batched'"]);
     workplace.check_fails(&["worker", "--providers", "spotfy"], 2, &["'spotify'"]);
     let help = workplace.run(&["import", "--help"]);
-    assert!(help.stdout.contains("Examples:\n") && help.stdout.contains("    nearfield import"), "{}", help.stdout);
+    assert!(
+        help.stdout.contains("Examples:\n") && help.stdout.contains("    nearfield import"),
+        "{}",
+        help.stdout
+    );
 }
 
 #[test]
 fn every_message_of_a_first_run_names_the_next_command() {
     let workplace = Workplace::new();
-    workplace.check_fails(&["serve", "--bind", "127.0.0.1:0"], 1, &["nearfield build --name main", "nearfield demo"]);
+    workplace.check_fails(
+        &["serve", "--bind", "127.0.0.1:0"],
+        1,
+        &["nearfield build --name main", "nearfield demo"],
+    );
     workplace.check_fails(&["similar", "anything"], 1, &["nearfield build --name main", "nearfield demo"]);
     workplace.check_fails(&["build"], 1, &["nearfield import FILE", "nearfield demo"]);
     workplace.check_fails(&["show", "4u7EnebtmKWzUH433cf5Qv"], 1, &["nearfield similar --candidates"]);
@@ -91,7 +99,10 @@ fn there_is_a_man_page_for_everything() {
     let page = workplace.run(&["man", "similar"]).stdout;
     let printed = fs::read_to_string(workplace.path().join("pages/nearfield-similar.1")).unwrap();
     assert_eq!(page, printed);
-    assert!(page.contains("nearfield similar \\(aqbohemian rhapsody queen\\(aq \\-\\-weight energy=2"), "{page}");
+    assert!(
+        page.contains("nearfield similar \\(aqbohemian rhapsody queen\\(aq \\-\\-weight energy=2"),
+        "{page}"
+    );
     assert!(workplace.run(&["man"]).stdout.contains(".SH SUBCOMMANDS"));
     workplace.check_fails(&["man", "simlar"], 2, &["did you mean `similar`?"]);
 }
@@ -106,7 +117,8 @@ fn with(variables: &[(&str, &str)], arguments: &[&str]) -> Run {
     command.envs(variables.iter().copied()).output().unwrap().into()
 }
 
-const ASK: [&str; 7] = ["similar", "--indexes", ".", "--target", "energy=0.5", "--genre", "nothing like this"];
+const ASK: [&str; 7] =
+    ["similar", "--indexes", ".", "--target", "energy=0.5", "--genre", "nothing like this"];
 
 #[test]
 fn colour_is_for_terminals_unless_forced_and_never_in_json() {
@@ -130,7 +142,10 @@ fn each_output_is_coloured_by_what_it_is() {
     // `script` gives a terminal for both; redirections take one of them away.
     let run = |variables: &str, redirection: &str| {
         let binary = env!("CARGO_BIN_EXE_nearfield");
-        let line = format!("env {variables} {binary} {} {redirection}", "similar --indexes . --target energy=0.5 --k 2");
+        let line = format!(
+            "env {variables} {binary} {} {redirection}",
+            "similar --indexes . --target energy=0.5 --k 2"
+        );
         let output = Command::new("script")
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
             .current_dir(fixture::shared())
