@@ -115,6 +115,9 @@ ensure_rust_component() {
   rustup component add "$2" >&2 || die "'cargo $1' is missing and 'rustup component add $2' failed"
 }
 
+# ensure_command COMMAND PACKAGE: what the examples of README.md run with.
+ensure_command() { command -v "$1" >/dev/null || apt_install "$2"; }
+
 ensure_python3() {
   command -v python3 >/dev/null || apt_install python3 python3-venv
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "Python 3.11 or later is needed"

@@ -182,6 +182,16 @@ impl Problem {
         self.status.as_u16()
     }
 
+    /// Whether the request itself is at fault, rather than that something is not there.
+    pub fn is_bad_request(&self) -> bool {
+        self.status == StatusCode::BAD_REQUEST
+    }
+
+    /// What is wrong, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         self.code
