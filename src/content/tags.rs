@@ -9,7 +9,7 @@ use crate::track::{ItemIdx, Track};
 pub(crate) const TAGS_FILE: &str = "tags.nf";
 
 /// What a tag says of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TagKind {
     /// A genre.
     Genre,

@@ -1,8 +1,11 @@
 //! What can be asked: the JSON of `POST /api/v1/similar`, and the library's own request.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use crate::snapshot::Mean;
 
 use super::whole::{whole, whole_or_null};
 
@@ -15,6 +18,10 @@ pub const MAX_K: usize = 1_000_000;
 pub struct SimilarRequest {
     /// Ids of the tracks to be similar to.
     pub seeds: Vec<String>,
+    /// Groups of tracks to be similar to, each by its mean ([`crate::snapshot::Snapshot::group_mean`]): one seed each, whose
+    /// tracks may be in the answer. For programs: no part of the JSON.
+    #[serde(skip)]
+    pub groups: Vec<Arc<Mean>>,
     /// Ids of tracks to be unlike.
     pub negative_seeds: Vec<String>,
     /// How strongly the negative seeds push away.
@@ -49,6 +56,7 @@ impl Default for SimilarRequest {
     fn default() -> Self {
         Self {
             seeds: Vec::new(),
+            groups: Vec::new(),
             negative_seeds: Vec::new(),
             negative_weight: 0.5,
             targets: BTreeMap::new(),
@@ -63,6 +71,13 @@ impl Default for SimilarRequest {
             diversity: 0.0,
             filters: Filters::default(),
         }
+    }
+}
+
+impl SimilarRequest {
+    /// Whether there is anything to be similar to beside targets.
+    pub fn has_seeds(&self) -> bool {
+        !self.seeds.is_empty() || !self.groups.is_empty()
     }
 }
 
