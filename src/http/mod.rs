@@ -23,6 +23,7 @@
 //! worker.rs        /api/v1/worker
 //! worker_metrics.rs  what /metrics says of the worker
 //! root.rs          /
+//! spotify/         /spotify: what clients of Spotify ask for
 //! ```
 //!
 //! One request, one generation: a handler loads the served generation once and answers from it, whatever is swapped in
@@ -46,6 +47,7 @@ mod query_string;
 mod root;
 mod similar;
 mod similar_form;
+mod spotify;
 mod state;
 mod stream;
 mod tracks;
@@ -116,7 +118,8 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(read("/api/v1/tracks/{id}", tracks::get))
         .service(read("/api/v1/indexes", indexes::list))
         .service(write("/api/v1/admin/reload", admin::reload))
-        .service(read("/api/v1/worker", worker::show));
+        .service(read("/api/v1/worker", worker::show))
+        .service(spotify::scope());
 }
 
 /// A resource that is read: GET and HEAD.

@@ -65,7 +65,12 @@ impl Parameters {
 
     /// Refuses what is left over; `known` lists what there is.
     pub fn finish(self, known: &str) -> Result<(), Problem> {
-        match self.pairs.into_iter().next() {
+        self.finish_lenient(known, |_| false)
+    }
+
+    /// The same, but passes over the names that `ignore` accepts.
+    pub fn finish_lenient(self, known: &str, ignore: impl Fn(&str) -> bool) -> Result<(), Problem> {
+        match self.pairs.into_iter().find(|(name, _)| !ignore(name)) {
             None => Ok(()),
             Some((name, _)) => {
                 let detail = format!("there is no parameter `{name}`; there are {known}");
