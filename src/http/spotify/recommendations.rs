@@ -60,10 +60,12 @@ async fn answer(state: &web::Data<State>, asked: Asked, links: &Links) -> Result
     Ok(Recommendations { seeds, tracks })
 }
 
-/// Every seed draws from the same pool: all tracks but the seeds themselves and what was removed.
+/// Every seed draws from the same pool: all tracks but the seeds themselves and what was removed. Other recordings of the seeds
+/// count as filtered out.
 fn seed_objects(work: &Work, seeds: &[Seed], known: &[bool], links: &Links) -> Vec<SeedObject> {
     let snapshot = &work.served.snapshot;
-    let n_seeds = work.prepared.excluded.len() - snapshot.excluded().len();
+    let n_seeds =
+        work.prepared.excluded.len() - snapshot.excluded().len() - work.prepared.collapsed_into_seeds.len();
     let n_pool = snapshot.items().len() - snapshot.removed().len() - n_seeds;
     let object = |(seed, known): (&Seed, &bool)| match known {
         true => seed.object(links, n_pool, work.plan.n_accepted),
@@ -84,9 +86,9 @@ async fn found(state: &web::Data<State>, work: Work, started: Instant) -> Result
 
 async fn searched(state: &State, work: Work, started: Instant) -> Result<Vec<ItemIdx>, Problem> {
     let auto = work.prepared.is_auto();
-    let (plan, hits) = run(work.estimated_us, move || Ok(work.find()?)).await?;
+    let (plan, ranking) = run(work.estimated_us, move || Ok(work.find()?)).await?;
     state.metrics().searched(plan.engine.name(), auto, started.elapsed());
-    Ok(hits.into_iter().map(|hit| hit.item).collect())
+    Ok(ranking.hits.into_iter().map(|hit| hit.item).collect())
 }
 
 #[derive(Deserialize)]
