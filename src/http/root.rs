@@ -18,6 +18,7 @@ const ENDPOINTS: [(&str, &str, &str); 12] = [
     ("GET", "/api/v1/indexes", "the snapshots there are"),
     ("POST", "/api/v1/admin/reload", "serve what CURRENT names, now"),
     ("GET", "/api/v1/worker", "how refreshing the catalogue stands"),
+    ("GET", "/spotify/v1/recommendations", "the same in Spotify's words, and more under /spotify"),
     ("GET", "/healthz", "whether the server is alive"),
     ("GET", "/readyz", "whether it answers every query"),
     ("GET", "/metrics", "what it counts, as OpenMetrics"),

@@ -85,6 +85,9 @@ async fn recommendations_are_those_of_the_native_api() {
     assert_eq!(found.tracks.len(), 30);
     // The pools are what the plan counted.
     let candidates = |request: &Value| server.similar(request).ok()["plan"]["candidates"].as_u64().unwrap();
+    let unfiltered = json!({"seeds": seeds});
+    let n_others = server.similar(&unfiltered).ok()["collapsed_into_seeds"].as_array().unwrap().len() as u64;
+    let n_pool = candidates(&unfiltered) + n_others;
     for seed in &found.seeds {
         assert_eq!(seed._type, RecommendationsSeedType::Track);
         assert!(seeds.contains(&seed.id) && seed.href.as_ref().unwrap().starts_with(&server.url));

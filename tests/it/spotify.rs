@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use nearfield::artifact::{Removals, SnapshotDir};
 use nearfield::content::TagKind;
 use nearfield::query::{Prepared, SimilarRequest};
 use nearfield::snapshot::Snapshot;
 use nearfield::track::{ItemIdx, Track, TrackId, value};
 use serde_json::{Value, json};
 
-use crate::fixture::{MemoryStore, build_in, options, shared};
+use crate::fixture::{MemoryStore, build_in, copy, options, shared};
 use crate::server::{Answer, Server};
 
 /// A refusal in Spotify's shape.
@@ -235,6 +236,42 @@ fn every_seed_has_one_vote_however_many_tracks_it_stands_for() {
         ),
         (0, 7)
     );
+}
+
+#[test]
+fn removed_tracks_are_no_part_of_anything() {
+    let indexes = copy();
+    let whole = Snapshot::open(indexes.path(), "main", None).unwrap();
+    let tagged = |genre: &str| whole.tags().items(TagKind::Genre, genre).unwrap();
+    let (jazz, metal) = (tagged("jazz"), tagged("metal"));
+    let gone: BTreeSet<u32> = jazz.iter().step_by(2).chain(metal).copied().collect();
+    let id = |item: &u32| TrackId::parse(&whole.items().id(ItemIdx(*item))).unwrap();
+    let mut removals = Removals::default();
+    gone.iter().for_each(|item| removals.note(&id(item), jiff::Timestamp::now()));
+    let before = whole.group_mean(TagKind::Genre, "jazz", jazz).unwrap();
+    let without = whole.with_removals(&removals);
+    let after = without.group_mean(TagKind::Genre, "jazz", jazz).unwrap();
+    let left: Vec<u32> = jazz.iter().filter(|item| !gone.contains(item)).copied().collect();
+    assert_ne!(before, after, "it was kept for all of them");
+    for (got, expected) in after.vector.iter().zip(mean(&whole, &left)) {
+        assert!((got - expected.unwrap_or(0.0)).abs() < 1e-9);
+    }
+    assert_eq!(without.group_mean(TagKind::Genre, "metal", metal), None);
+
+    let gone: Vec<TrackId> = gone.iter().map(id).collect();
+    SnapshotDir::new(indexes.path(), "main").unwrap().note_removed(&gone).unwrap();
+    let server = Server::serving(indexes.path());
+    let genres = server.get("/spotify/v1/recommendations/available-genre-seeds").ok();
+    let genres = genres["genres"].as_array().unwrap();
+    assert!(genres.contains(&json!("jazz")) && !genres.contains(&json!("metal")));
+    refused(&server.get("/spotify/v1/recommendations?seed_genres=metal"), 404, "`metal` of seed_genres");
+    for path in ["tracks", "audio-features"] {
+        refused(&server.get(&format!("/spotify/v1/{path}/{}", gone[0])), 404, gone[0].as_str());
+    }
+    let answer = server.get("/spotify/v1/recommendations?seed_genres=jazz&limit=100").ok();
+    let ids = ids(&answer["tracks"]);
+    assert!(ids.len() == 100 && ids.iter().all(|id| !gone.iter().any(|gone| gone.as_str() == id)));
+    assert_eq!(answer["seeds"][0]["initialPoolSize"], 1_500 - gone.len());
 }
 
 /// A catalogue that knows names only, and little of some tracks.
