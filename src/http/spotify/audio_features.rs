@@ -4,13 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use crate::query::QueryError;
-
 use super::super::problem::Problem;
 use super::super::state::State;
 use super::links::Links;
 use super::objects::{AudioFeatures, Objects};
-use super::{find, ids};
+use super::{find, ids, known};
 
 const MAX_IDS: usize = 100;
 
@@ -27,8 +25,7 @@ pub(super) async fn one(
 ) -> Result<HttpResponse, Problem> {
     let served = state.served();
     let (snapshot, links) = (&served.snapshot, &Links::of(&http));
-    let unknown = || QueryError::UnknownTrack { field: "id".into(), id: id.clone() };
-    let item = find(snapshot, &id).ok_or_else(unknown)?;
+    let item = known(snapshot, &id)?;
     let features = Objects { snapshot, links }.audio_features(item).ok_or_else(|| {
         let detail = format!("nothing is known of how `{id}` sounds");
         Problem::new(StatusCode::NOT_FOUND, "no_audio_features", detail)

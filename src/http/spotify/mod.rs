@@ -36,6 +36,7 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 
+use crate::query::QueryError;
 use crate::snapshot::Snapshot;
 use crate::track::{ItemIdx, TrackId};
 
@@ -76,4 +77,10 @@ fn ids(query: &str, max: usize) -> Result<Vec<String>, Problem> {
 /// The track with this id, which may be wrapped in a URI or a link.
 fn find(snapshot: &Snapshot, id: &str) -> Option<ItemIdx> {
     snapshot.find(&TrackId::parse(id).ok()?)
+}
+
+/// The same where there has to be one.
+fn known(snapshot: &Snapshot, id: &str) -> Result<ItemIdx, QueryError> {
+    let unknown = || QueryError::UnknownTrack { field: "id".into(), id: id.to_owned() };
+    find(snapshot, id).ok_or_else(unknown)
 }

@@ -9,7 +9,7 @@ use super::super::problem::Problem;
 use super::super::state::State;
 use super::links::Links;
 use super::objects::{Objects, Track};
-use super::{find, ids};
+use super::{find, ids, known};
 
 const MAX_IDS: usize = 50;
 
@@ -26,8 +26,7 @@ pub(super) async fn one(
 ) -> Result<HttpResponse, Problem> {
     let served = state.served();
     let (snapshot, links) = (&served.snapshot, &Links::of(&http));
-    let unknown = || QueryError::UnknownTrack { field: "id".into(), id: id.clone() };
-    let item = find(snapshot, &id).ok_or_else(unknown)?;
+    let item = known(snapshot, &id)?;
     Ok(HttpResponse::Ok().json(Objects { snapshot, links }.track(item)?))
 }
 
