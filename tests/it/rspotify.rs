@@ -132,11 +132,13 @@ async fn seeds_of_every_kind() {
     let found =
         spotify.recommendations([], Some([artist.clone()]), NO_GENRES, NO_TRACKS, None, Some(100)).await;
     let name = &track.artists[0].name;
-    let all = json!({"targets": {"energy": 0.5}, "filters": {"artists": [name]}, "k": 1_000});
+    let all = json!({"targets": {"energy": 0.5}, "filters": {"artists": [name]}, "k": 1_000, "collapse_duplicates": false});
     let own = native(&server, all);
     let (mine, others): (Vec<String>, Vec<String>) =
         ids(&found.unwrap().tracks).into_iter().partition(|id| own.contains(id));
     assert!(!mine.is_empty() && !own.is_empty(), "an artist is no filter");
+    let like_all = server.similar(&json!({"seeds": own})).ok();
+    assert_eq!(like_all["collapsed_into_seeds"], json!([]), "nothing else is left out");
     let expected = native(&server, json!({"seeds": own, "k": 200}));
     let expected: Vec<String> =
         expected.into_iter().filter(|id| !own.contains(id)).take(others.len()).collect();

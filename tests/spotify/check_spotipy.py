@@ -138,7 +138,7 @@ class Checks:
         """A group's own tracks may be in the answer; the others (their number is returned) are those that are like all of its
         tracks together."""
         got = ids(self.sp.recommendations(limit=100, **seeds))
-        own = self.native_ids(targets={"energy": 0.5}, k=1_000, filters=filters)
+        own = self.native_ids(targets={"energy": 0.5}, k=1_000, filters=filters, collapse_duplicates=False)
         native = self.native(seeds=own, k=200)
         apart = set(own) | set(native["collapsed_into_seeds"])
         others = [track for track in got if track not in apart]

@@ -25,7 +25,7 @@ pub(super) async fn one(
 ) -> Result<HttpResponse, Problem> {
     let served = state.served();
     let (snapshot, links) = (&served.snapshot, &Links::of(&http));
-    let item = known(snapshot, &id)?;
+    let item = known(snapshot, id.as_str())?;
     let features = Objects { snapshot, links }.audio_features(item).ok_or_else(|| {
         let detail = format!("nothing is known of how `{id}` sounds");
         Problem::new(StatusCode::NOT_FOUND, "no_audio_features", detail)

@@ -16,6 +16,9 @@ const FIELDS: [(&str, Field); 9] = [
     ("label", Field::Unknown),
 ];
 
+/// Fields of one query: each may read all names there are.
+const MAX_FIELDS: usize = 16;
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Field {
     Track,
@@ -49,11 +52,16 @@ impl SearchQuery {
         let mut parsed = Self::default();
         let mut rest = query;
         let mut words = Vec::new();
+        let mut n_fields = 0;
         while !rest.is_empty() {
             let Some((start, field, value_start)) = next_field(rest) else {
                 words.push(rest);
                 break;
             };
+            n_fields += 1;
+            if n_fields > MAX_FIELDS {
+                return Err(format!("`q` has more than {MAX_FIELDS} fields such as `artist:`"));
+            }
             words.push(&rest[..start]);
             let (value, left) = value(&rest[value_start..]);
             rest = left;
@@ -160,6 +168,12 @@ mod tests {
         for wrong in ["year:nineties", "year:1999-1990", "year:1990-"] {
             assert!(SearchQuery::parse(wrong).unwrap_err().contains("1990-1999"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn fields_are_bounded() {
+        assert!(SearchQuery::parse(&"artist:a ".repeat(MAX_FIELDS)).is_ok());
+        assert!(SearchQuery::parse(&"artist:a ".repeat(MAX_FIELDS + 1)).unwrap_err().contains("fields"));
     }
 
     #[test]

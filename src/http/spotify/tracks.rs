@@ -26,7 +26,7 @@ pub(super) async fn one(
 ) -> Result<HttpResponse, Problem> {
     let served = state.served();
     let (snapshot, links) = (&served.snapshot, &Links::of(&http));
-    let item = known(snapshot, &id)?;
+    let item = known(snapshot, id.as_str())?;
     Ok(HttpResponse::Ok().json(Objects { snapshot, links }.track(item)?))
 }
 
