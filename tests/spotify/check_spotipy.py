@@ -121,15 +121,15 @@ class Checks:
         assert n_others, "nothing but the artists' own tracks"
 
     def genres_are_the_mean_of_their_tracks(self) -> None:
+        genres = self.sp.recommendation_genre_seeds()["genres"]
+        same(genres, sorted(genres))
         sizes = {}
-        for genre in self.sp.recommendation_genre_seeds()["genres"]:
+        # A comma in its name keeps a genre from being a seed.
+        for genre in [genre for genre in genres if "," not in genre][:200]:
             filters = {"genres": [genre]}
             sizes[genre] = self.native(targets={"energy": 0.5}, k=1, filters=filters)["plan"]["candidates"]
-        assert sizes and list(sizes) == sorted(sizes), sizes
-        small = [genre for genre, n in sizes.items() if n <= 1_000]
-        for genre in small[:3] or list(sizes)[:1]:
-            if sizes[genre] <= 1_000:
-                self._check_group({"seed_genres": [genre]}, {"genres": [genre]})
+        for genre in sorted(sizes, key=lambda genre: sizes[genre])[:3]:
+            self._check_group({"seed_genres": [genre]}, {"genres": [genre]})
         got = self.sp.recommendations(seed_genres=list(sizes)[:2], limit=10)
         same(len(got["tracks"]), 10)
         same([(seed["type"], seed["href"]) for seed in got["seeds"]], [("GENRE", None)] * 2)
@@ -139,17 +139,21 @@ class Checks:
         tracks together."""
         got = ids(self.sp.recommendations(limit=100, **seeds))
         own = self.native_ids(targets={"energy": 0.5}, k=1_000, filters=filters, collapse_duplicates=False)
+        if len(own) >= 1_000:
+            return 0  # more than the native API takes as seeds
         native = self.native(seeds=own, k=200)
         apart = set(own) | set(native["collapsed_into_seeds"])
         others = [track for track in got if track not in apart]
         expected = [result["id"] for result in native["results"] if result["id"] not in apart]
-        same(others, expected[: len(others)])
+        # Two queries, so an engine that is allowed to miss one in a hundred may miss another one.
+        n_common = len(set(others) & set(expected[: len(others)]))
+        assert n_common >= 0.9 * len(others), f"{seeds}: got {others}, expected {expected[: len(others)]}"
         return len(others)
 
     def seeds_of_all_kinds_together(self) -> None:
         track = self.sp.track(self.ids[0])
         artist = next(artist["id"] for artist in track["artists"])
-        genre = self.sp.recommendation_genre_seeds()["genres"][0]
+        genre = next(genre for genre in self.sp.recommendation_genre_seeds()["genres"] if "," not in genre)
         seeds = {"seed_genres": [genre], "seed_tracks": [f"spotify:track:{self.ids[0]}", self.ids[1]]}
         if artist is not None:
             seeds["seed_artists"] = [artist]
@@ -212,9 +216,8 @@ class Checks:
         assert len(first) <= 10
 
     def search_by_field(self) -> None:
-        known = (t for t in self.sp.tracks(self.ids[:50])["tracks"] if t["name"] and t["artists"][0]["name"])
-        track = next(known)
-        title, artist = track["name"].replace('"', " "), track["artists"][0]["name"]
+        named = ((track, track["name"], track["artists"][0]["name"]) for track in self.sp.tracks(self.ids[:50])["tracks"])
+        track, title, artist = next(found for found in named if found[1] and found[2] and '"' not in found[1] + found[2])
         got = self.sp.search(q=f'track:"{title}" artist:"{artist}"', type="track", limit=50)["tracks"]
         assert track["id"] in [item["id"] for item in got["items"]], (title, artist)
         for item in got["items"]:
