@@ -20,10 +20,15 @@ use crate::live::{Follower, Live, LiveRecall, LiveSettings};
 
 use super::build::RecallFlag;
 use super::cache_flags::CacheFlags;
+use super::manual::examples;
 use super::recall_flags::LiveRecallFlags;
 use super::{Context, Failure, SnapshotFlags, print_line};
 
 #[derive(Debug, Args)]
+#[command(after_help = examples(&[
+    ("The snapshot `main`, at http://127.0.0.1:8080", "nearfield serve"),
+    ("The demo's, on a free port", "nearfield serve --name demo --bind 127.0.0.1:0"),
+]))]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     snapshot: SnapshotFlags,

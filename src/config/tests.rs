@@ -17,7 +17,8 @@ fn check(text: &str, expected: &[&str]) {
 
 #[test]
 fn a_wrong_file_is_refused_by_key() {
-    check("bnid = '127.0.0.1:1'", &["bnid", "bind", "line 1"]);
+    check("bnid = '127.0.0.1:1'", &["unknown field `bnid`", "did you mean `bind`?", "line 1"]);
+    check("[worker]\nlimits = 1", &["line 2", "did you mean `limit`?"]);
     check("max_k = 0", &["`max_k` is 0", "1 to 1000000"]);
     check("max_k = 1000001", &["max_k"]);
     check("max_k = -1", &["line 1 (`max_k`)", "integer", "expected u64"]);

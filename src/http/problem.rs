@@ -163,6 +163,11 @@ impl Problem {
         self
     }
 
+    /// The sentence for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The body of its response.
     pub(super) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec(&Body {
@@ -180,6 +185,16 @@ impl Problem {
     /// The status as a number.
     pub(super) fn status_number(&self) -> u16 {
         self.status.as_u16()
+    }
+
+    /// Whether the request itself is at fault, rather than that something is not there.
+    pub fn is_bad_request(&self) -> bool {
+        self.status == StatusCode::BAD_REQUEST
+    }
+
+    /// What is wrong, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// The stable code.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::query::{QueryError, TrackView};
 use crate::snapshot::Snapshot;
-use crate::track::{TrackId, value};
+use crate::track::TrackId;
 
 use super::openapi::{NotFound, SAMPLE_ID};
 use super::problem::Problem;
@@ -135,11 +135,7 @@ pub(super) async fn search(state: web::Data<State>, http: HttpRequest) -> Result
 }
 
 fn find(snapshot: &Snapshot, query: String, limit: usize) -> Result<SearchAnswer, QueryError> {
-    let popularity = snapshot.raw_column(value::POPULARITY);
-    let popularity_of =
-        |item: crate::track::ItemIdx| popularity.map_or(f64::NAN, |column| column[item.as_usize()]);
-    let hits =
-        snapshot.titles().search_among(&query, limit, popularity_of, |item| !snapshot.is_removed(item));
+    let hits = snapshot.search_titles(&query, limit);
     let show = |hit: crate::titles::TitleHit| {
         let id = snapshot.items().id(hit.item).into_owned();
         Ok(SearchResult { id, score: hit.score, track: TrackView::of(snapshot, hit.item)? })
