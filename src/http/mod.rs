@@ -91,6 +91,7 @@ pub fn run(listener: TcpListener, state: web::Data<State>, shutdown: CancelToken
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(from_fn(metrics::count))
             .configure(routes)
+            .service(spotify::scope())
             .default_service(web::to(not_found))
     })
     .worker_max_blocking_threads(BLOCKING_THREADS)
@@ -152,8 +153,7 @@ fn routes(config: &mut impl Routes) {
         .service(read("/api/v1/indexes", indexes::list))
         .service(read("/api/v1/recall", recall::show))
         .service(write("/api/v1/admin/reload", admin::reload))
-        .service(read("/api/v1/worker", worker::show))
-        .service(spotify::scope());
+        .service(read("/api/v1/worker", worker::show));
 }
 
 /// A resource that is read: GET and HEAD.
