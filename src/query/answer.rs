@@ -62,7 +62,7 @@ pub struct ResultView {
 }
 
 /// What is shown of a track. Unknown values are null.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct TrackView {
     /// Title.
     pub name: Option<String>,

@@ -13,15 +13,19 @@
 //! nearest.rs    the same by vector, for programs that bring their own
 //! diversify.rs  max_per_artist and maximal marginal relevance
 //! explain.rs    contributions, differences, a sentence
+//! counterfactual/  which change of one weight takes a track out of the best k, or into them
+//! explained.rs  one track beside a query: its rank, why, and what would change that
 //! answer.rs     what is returned
 //! batch.rs      many requests at once
 //! ```
 
 mod answer;
 mod batch;
+mod counterfactual;
 mod diversify;
 mod error;
 mod explain;
+mod explained;
 mod filter;
 mod nearest;
 mod plan;
@@ -33,9 +37,11 @@ mod weights;
 mod whole;
 
 pub use answer::{Answer, PlanView, ResultView, TrackView};
+pub use counterfactual::{Counterfactual, MAX_FACTOR};
 pub use batch::{Batch, Found, similar_batch};
 pub use error::QueryError;
 pub use explain::{Difference, Explanation};
+pub use explained::{Effect, ExplainedTrack, SmallestChange};
 pub use nearest::{NearestRequest, nearest};
 pub use plan::{EngineChoice, Plan, distance_from_build};
 pub use prepare::Prepared;
