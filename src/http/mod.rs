@@ -15,8 +15,10 @@
 //! batch.rs         POST /api/v1/similar/batch
 //! batch_body.rs    its body -> queries
 //! batch_parts.rs   what was found -> its answer
+//! explain.rs       POST /api/v1/explain
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
+//! map.rs           /api/v1/map
 //! indexes.rs       /api/v1/indexes
 //! admin.rs         /api/v1/admin/reload
 //! auth.rs          who may administer the server
@@ -36,9 +38,11 @@ mod batch_body;
 mod batch_parts;
 mod cache_status;
 mod cached;
+mod explain;
 mod health;
 mod indexes;
 mod json;
+mod map;
 mod metrics;
 mod pieces;
 mod problem;
@@ -112,8 +116,12 @@ fn routes(config: &mut web::ServiceConfig) {
         // Before the pattern that it matches.
         .service(write("/api/v1/similar/batch", batch::post))
         .service(read("/api/v1/similar/{id}", similar::get))
+        .service(write("/api/v1/explain", explain::post))
         .service(read("/api/v1/tracks", tracks::search))
         .service(read("/api/v1/tracks/{id}", tracks::get))
+        .service(read("/api/v1/map", map::show))
+        .service(read("/api/v1/map/points", map::points))
+        .service(read("/api/v1/map/nearest", map::nearest))
         .service(read("/api/v1/indexes", indexes::list))
         .service(write("/api/v1/admin/reload", admin::reload))
         .service(read("/api/v1/worker", worker::show));

@@ -14,6 +14,7 @@ use super::counterfactual::{Counterfactual, MAX_FACTOR, Place};
 use super::error::QueryError;
 use super::explain::Explanation;
 use super::prepare::Prepared;
+use super::request::SimilarRequest;
 
 /// One track beside one query.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -79,7 +80,17 @@ pub enum Effect {
 }
 
 impl Prepared {
-    /// The item with this id, to be explained; a seed is none.
+    /// Validates `request` for questions about the plain ranking: nothing of it is collapsed or diversified, whatever the
+    /// request says.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`].
+    pub fn plain(snapshot: &Snapshot, request: &SimilarRequest) -> Result<Self, QueryError> {
+        let request = SimilarRequest { collapse_duplicates: false, ..request.clone() };
+        Self::new(snapshot, &request)
+    }
+
+    /// The item with this id, to be explained; a seed is none. For queries about the [plain](Self::plain) ranking.
     pub fn find_track(&self, snapshot: &Snapshot, id: &str) -> Result<ItemIdx, QueryError> {
         let item = TrackId::parse(id).ok().and_then(|id| snapshot.find(&id));
         let unknown = || QueryError::UnknownTrack { field: "track".into(), id: id.to_owned() };
@@ -224,6 +235,11 @@ mod tests {
             None,
             "Rank 400 of 500; no change of one weight, from 0 to 10 times what it is, brings it into the top 10.",
         );
-        check(None, Effect::Enters, None, "A filter keeps it out: it has no rank, and no weight changes that.");
+        check(
+            None,
+            Effect::Enters,
+            None,
+            "A filter keeps it out: it has no rank, and no weight changes that.",
+        );
     }
 }

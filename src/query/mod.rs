@@ -11,11 +11,13 @@
 //! plan.rs       which engine, how hard, and why
 //! search.rs     runs the plan
 //! nearest.rs    the same by vector, for programs that bring their own
+//! ranking.rs    from the plain ranking to what is returned
 //! diversify.rs  max_per_artist and maximal marginal relevance
-//! explain.rs    contributions, differences, a sentence
+//! explain/      contributions, differences, a sentence
 //! counterfactual/  which change of one weight takes a track out of the best k, or into them
 //! explained.rs  one track beside a query: its rank, why, and what would change that
 //! answer.rs     what is returned
+//! map.rs        the catalogue on a map
 //! batch.rs      many requests at once
 //! ```
 
@@ -27,9 +29,11 @@ mod error;
 mod explain;
 mod explained;
 mod filter;
+mod map;
 mod nearest;
 mod plan;
 mod prepare;
+mod ranking;
 mod request;
 mod search;
 mod vector;
@@ -37,16 +41,19 @@ mod weights;
 mod whole;
 
 pub use answer::{Answer, PlanView, ResultView, TrackView};
-pub use counterfactual::{Counterfactual, MAX_FACTOR};
 pub use batch::{Batch, Found, similar_batch};
+pub use counterfactual::{Counterfactual, MAX_FACTOR};
 pub use error::QueryError;
-pub use explain::{Difference, Explanation};
+pub use explain::{Difference, Explanation, OtherSource};
 pub use explained::{Effect, ExplainedTrack, SmallestChange};
+pub use map::{AxisView, MapBounds, MapTrack, MapView, map, near_on_map};
 pub use nearest::{NearestRequest, nearest};
 pub use plan::{EngineChoice, Plan, distance_from_build};
 pub use prepare::Prepared;
+pub use ranking::Ranking;
 pub use request::{Bounds, Filters, MAX_K, SimilarRequest};
 pub use search::similar;
+pub use vector::Origin;
 
 pub(crate) use plan::CALIBRATED_K;
 pub(crate) use search::{SearchTarget, execute, make_plan};

@@ -10,7 +10,7 @@ use super::whole::{whole, whole_or_null};
 pub const MAX_K: usize = 1_000_000;
 
 /// One similarity query.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimilarRequest {
     /// Ids of the tracks to be similar to.
@@ -41,6 +41,8 @@ pub struct SimilarRequest {
     pub max_per_artist: Option<usize>,
     /// 0 ranks by similarity alone, up to 1 by being unlike what is already in the answer.
     pub diversity: f64,
+    /// Whether other recordings of the same song are left out: of a result, and of the seeds.
+    pub collapse_duplicates: bool,
     /// What the answer may contain.
     pub filters: Filters,
 }
@@ -61,6 +63,7 @@ impl Default for SimilarRequest {
             explain: false,
             max_per_artist: None,
             diversity: 0.0,
+            collapse_duplicates: true,
             filters: Filters::default(),
         }
     }
@@ -68,7 +71,7 @@ impl Default for SimilarRequest {
 
 /// What an answer may contain. Bounds are inclusive; a track without the value fails them. Lists are any-of and
 /// compared without regard to case.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Filters {
     /// Any of these genres.
@@ -99,7 +102,7 @@ impl Filters {
 }
 
 /// Inclusive bounds, either of which may be absent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bounds {
     /// The smallest value that passes.

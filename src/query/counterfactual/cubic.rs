@@ -23,12 +23,7 @@ impl Cubic {
     #[inline(always)]
     pub fn plus(self, factor: f64, other: Self) -> Self {
         let (a, b) = (self.0, other.0);
-        Self([
-            a[0] + factor * b[0],
-            a[1] + factor * b[1],
-            a[2] + factor * b[2],
-            a[3] + factor * b[3],
-        ])
+        Self([a[0] + factor * b[0], a[1] + factor * b[1], a[2] + factor * b[2], a[3] + factor * b[3]])
     }
 
     #[inline(always)]

@@ -114,7 +114,10 @@ impl<'a> Place<'a> {
         // All candidates once more, by what the engines rank by.
         let rank = self.rank_by(&self.with_weight(index, change.to)?);
         if (rank <= self.prepared.k) == is_in {
-            tracing::error!("a counterfactual does not hold: feature {index} to {} gives rank {rank}", change.to);
+            tracing::error!(
+                "a counterfactual does not hold: feature {index} to {} gives rank {rank}",
+                change.to
+            );
             return None;
         }
         let Change { threshold, to } = change;
@@ -126,7 +129,8 @@ impl<'a> Place<'a> {
         let prepared = self.prepared;
         let mut features = prepared.feature_weights.clone();
         features[index] = to;
-        let has_value = features.iter().zip(&prepared.missing).any(|(weight, missing)| *weight > 0.0 && !missing);
+        let has_value =
+            features.iter().zip(&prepared.missing).any(|(weight, missing)| *weight > 0.0 && !missing);
         let weighting = Weighting { features, anchor: prepared.anchor };
         has_value.then(|| compile(self.snapshot.schema(), prepared.query.vector(), &weighting).ok()).flatten()
     }

@@ -126,7 +126,8 @@ pub fn turns(rival: &Span, track: &Span, query: [f64; 2], out: &mut Vec<f64>) {
     let of_rival = Cubic::product(rival.product, rival.product, track.norm);
     let of_track = Cubic::product(track.product, track.product, rival.norm);
     let norms = Cubic::product(rival.norm, track.norm, query);
-    let mut signs = [(rival.low, track.low), (rival.low, track.high), (rival.high, track.low), (rival.high, track.high)];
+    let mut signs =
+        [(rival.low, track.low), (rival.low, track.high), (rival.high, track.low), (rival.high, track.high)];
     signs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     for (index, (of, from)) in signs.iter().enumerate() {
         if index > 0 && signs[index - 1] == (*of, *from) {

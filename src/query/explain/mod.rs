@@ -115,7 +115,8 @@ impl<'a> Explainer<'a> {
             let dims = ranges[index].clone();
             let query = query_of(index);
             let is_mean = query.is_some_and(|query| {
-                reading.is_whole() && is_between(snapshot, index, query, &prepared.query.vector()[dims.clone()])
+                reading.is_whole()
+                    && is_between(snapshot, index, query, &prepared.query.vector()[dims.clone()])
             });
             let text = |query: f64| {
                 let text = reading.value(query, &feature.unit, is_mean);

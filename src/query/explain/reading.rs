@@ -187,7 +187,11 @@ pub fn with_mode(key: String, mode: Option<f64>) -> String {
 fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     // Of little, a tenth of a percent still says something.
-    if percent > 0.0 && percent < 0.95 { number(percent, Some(1)) + " %" } else { number(percent, Some(0)) + " %" }
+    if percent > 0.0 && percent < 0.95 {
+        number(percent, Some(1)) + " %"
+    } else {
+        number(percent, Some(0)) + " %"
+    }
 }
 
 /// `3:05`, from an hour on `1:02:03`.
@@ -287,7 +291,10 @@ mod tests {
         let (reading, ..) = reading("key");
         let steps = |from: f64, to: f64| reading.difference(from, to);
         // C to G one step up, C to F one step down, C to F# is opposite.
-        assert_eq!((steps(0.0, 7.0), steps(0.0, 5.0), steps(0.0, 6.0), steps(9.0, 4.0)), (1.0, -1.0, 6.0, 1.0));
+        assert_eq!(
+            (steps(0.0, 7.0), steps(0.0, 5.0), steps(0.0, 6.0), steps(9.0, 4.0)),
+            (1.0, -1.0, 6.0, 1.0)
+        );
     }
 
     #[test]
@@ -304,8 +311,14 @@ mod tests {
         assert_eq!(brightness.value(2.346, &unit, false), "2.35 kHz");
         assert_eq!(brightness.compared(2.346, 4.0, &unit, None), "1.65 kHz higher");
         let (hour, unit) = read(1);
-        assert_eq!((hour.difference(23.0, 1.0), hour.compared(23.0, 1.0, &unit, None)), (2.0, "2 h higher".into()));
+        assert_eq!(
+            (hour.difference(23.0, 1.0), hour.compared(23.0, 1.0, &unit, None)),
+            (2.0, "2 h higher".into())
+        );
         let (warmth, unit) = read(2);
-        assert_eq!((warmth.value(0.3, &unit, false), warmth.compared(0.3, 0.2, &unit, None)), ("30 %".into(), "10 points lower".into()));
+        assert_eq!(
+            (warmth.value(0.3, &unit, false), warmth.compared(0.3, 0.2, &unit, None)),
+            ("30 %".into(), "10 points lower".into())
+        );
     }
 }

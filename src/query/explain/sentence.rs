@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::query::vector::Origin;
 
+use super::Difference;
 use super::reading::{Reading, Words};
 use super::sources::OtherSource;
-use super::Difference;
 
 /// What a sentence may be long, in characters; values are left out before words.
 const MAX_CHARS: usize = 200;
@@ -86,7 +86,9 @@ impl Sentence {
                 break;
             }
         }
-        if let Some((cut, _)) = text.char_indices().nth(MAX_CHARS - 3).filter(|_| text.chars().count() > MAX_CHARS) {
+        if let Some((cut, _)) =
+            text.char_indices().nth(MAX_CHARS - 3).filter(|_| text.chars().count() > MAX_CHARS)
+        {
             text.truncate(cut);
             text.push_str("...");
         }
@@ -139,18 +141,16 @@ impl Sentence {
 }
 
 /// A likeness that no "as ... as" says.
-fn clause(
-    aspect: &Aspect<'_>,
-    reading: Option<Reading>,
-    differences: &Differences,
-    values: &str,
-) -> String {
-    let texts = differences.get(aspect.name).and_then(|it| it.query_text.as_deref().zip(it.track_text.as_deref()));
+fn clause(aspect: &Aspect<'_>, reading: Option<Reading>, differences: &Differences, values: &str) -> String {
+    let texts =
+        differences.get(aspect.name).and_then(|it| it.query_text.as_deref().zip(it.track_text.as_deref()));
     match (reading, texts) {
         (Some(Reading::Key), Some((query, track))) if query == track => format!("in the same key ({track})"),
         (Some(Reading::Key), Some((_, track))) => format!("in {track}"),
         (Some(Reading::Mode | Reading::Meter), Some((_, track))) => format!("in {track}"),
-        (Some(Reading::Year), Some((query, track))) if query == track => format!("from the same year ({track})"),
+        (Some(Reading::Year), Some((query, track))) if query == track => {
+            format!("from the same year ({track})")
+        }
         (Some(Reading::Year), Some(_)) => format!("from the same time{values}"),
         _ => format!("in {}{values}", aspect.name),
     }
