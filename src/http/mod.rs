@@ -15,6 +15,7 @@
 //! batch.rs         POST /api/v1/similar/batch
 //! batch_body.rs    its body -> queries
 //! batch_parts.rs   what was found -> its answer
+//! explain.rs       POST /api/v1/explain
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
 //! map.rs           /api/v1/map
@@ -40,6 +41,7 @@ mod batch_body;
 mod batch_parts;
 mod cache_status;
 mod cached;
+mod explain;
 mod health;
 mod indexes;
 mod json;
@@ -145,6 +147,7 @@ fn routes(config: &mut impl Routes) {
         // Before the pattern that it matches.
         .service(write("/api/v1/similar/batch", batch::post))
         .service(read("/api/v1/similar/{id}", similar::get))
+        .service(write("/api/v1/explain", explain::post))
         .service(read("/api/v1/tracks", tracks::search))
         .service(read("/api/v1/tracks/{id}", tracks::get))
         .service(read("/api/v1/map", map::show))
