@@ -13,7 +13,7 @@ use nearfield::distance::{Isa, Query, canonical, score_rows, stride};
 use nearfield::feature::Schema;
 use nearfield::index::{EngineKind, SearchRequest};
 use nearfield::progress::{CancelToken, Progress};
-use nearfield::query::{Bounds, SimilarRequest, similar, similar_batch};
+use nearfield::query::{Bounds, Prepared, SimilarRequest, similar, similar_batch};
 use nearfield::snapshot::Snapshot;
 use nearfield::store::{StoreError, TrackReader};
 use nearfield::track::{ItemIdx, Track};
@@ -92,6 +92,32 @@ fn request(bencher: Bencher, explain: bool) {
     let seeds = vec![snapshot.items().id(ItemIdx(7)).into_owned()];
     let request = SimilarRequest { seeds, explain, ..SimilarRequest::default() };
     bencher.bench_local(|| similar(snapshot, black_box(&request)));
+}
+
+/// One track of an answer, explained: what a request's explanations share, and then ten of them.
+#[divan::bench(args = [1, 10])]
+fn explanations(bencher: Bencher, n_tracks: u32) {
+    let snapshot = &*SNAPSHOT;
+    let seeds = vec![snapshot.items().id(ItemIdx(7)).into_owned()];
+    let request = SimilarRequest { seeds, explain: true, ..SimilarRequest::default() };
+    let prepared = Prepared::new(snapshot, &request).expect("a valid request");
+    bencher.bench_local(|| {
+        let explain = prepared.explainer(snapshot);
+        (0..n_tracks).map(|n| explain(ItemIdx(100 + n))).collect::<Vec<_>>()
+    });
+}
+
+/// `POST /api/v1/explain` without HTTP: the track at a rank, among the best ten or not, nine features.
+#[divan::bench(args = [1, 10, 11, 100, 10_000])]
+fn counterfactuals(bencher: Bencher, rank: usize) {
+    let snapshot = &*SNAPSHOT;
+    let seeds = vec![snapshot.items().id(ItemIdx(7)).into_owned()];
+    let request = SimilarRequest { seeds, engine: "exact".into(), ..SimilarRequest::default() };
+    let deep = Prepared::plain(snapshot, &SimilarRequest { k: rank, ..request.clone() });
+    let (_, ranking) = deep.and_then(|deep| deep.find(snapshot)).expect("a valid request");
+    let item = ranking.hits[rank.min(ranking.hits.len()) - 1].item;
+    let prepared = Prepared::plain(snapshot, &request).expect("a valid request");
+    bencher.bench_local(|| prepared.explain_track(snapshot, black_box(item)));
 }
 
 /// The same with a filter: one that was asked for before, and one that was not.

@@ -213,6 +213,7 @@ e2e_check_similar() { "$VENV/bin/python" "$ORACLE/check_similar.py" --csv "$1" -
 e2e_check_batch() { "$VENV/bin/python" "$ORACLE/check_batch.py" --csv "$1" --url "$E2E_URL" --queries "$2"; }
 
 e2e_check_collapse() { "$VENV/bin/python" "$ORACLE/check_collapse.py" --csv "$1" --url "$E2E_URL" --queries "$2"; }
+e2e_check_explain() { "$VENV/bin/python" "$ORACLE/check_explain.py" --csv "$1" --url "$E2E_URL" --queries "$2"; }
 
 e2e_check_errors() { "$VENV/bin/python" "$ORACLE/check_errors.py" --url "$E2E_URL"; }
 
@@ -317,6 +318,7 @@ end_to_end() {
   tests "answers and recall against the reference" e2e_check_similar "$1" "$2"
   tests "other recordings against the reference" e2e_check_collapse "$1" "$2"
   tests "batches against single queries and the reference" e2e_check_batch "$1" "$2"
+  tests "explanations and counterfactuals against the reference" e2e_check_explain "$1" "$2"
   tests "refusals" e2e_check_errors
   tests "the real spotipy" e2e_check_spotipy
   step "stop by SIGTERM" e2e_stop

@@ -15,6 +15,7 @@
 //! batch.rs         POST /api/v1/similar/batch
 //! batch_body.rs    its body -> queries
 //! batch_parts.rs   what was found -> its answer
+//! explain.rs       POST /api/v1/explain
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
 //! map.rs           /api/v1/map
@@ -40,6 +41,7 @@ mod batch_body;
 mod batch_parts;
 mod cache_status;
 mod cached;
+mod explain;
 mod health;
 mod indexes;
 mod json;
@@ -91,6 +93,7 @@ pub fn run(listener: TcpListener, state: web::Data<State>, shutdown: CancelToken
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(from_fn(metrics::count))
             .configure(routes)
+            .service(spotify::scope())
             .default_service(web::to(not_found))
     })
     .worker_max_blocking_threads(BLOCKING_THREADS)
@@ -144,6 +147,7 @@ fn routes(config: &mut impl Routes) {
         // Before the pattern that it matches.
         .service(write("/api/v1/similar/batch", batch::post))
         .service(read("/api/v1/similar/{id}", similar::get))
+        .service(write("/api/v1/explain", explain::post))
         .service(read("/api/v1/tracks", tracks::search))
         .service(read("/api/v1/tracks/{id}", tracks::get))
         .service(read("/api/v1/map", map::show))
@@ -152,8 +156,7 @@ fn routes(config: &mut impl Routes) {
         .service(read("/api/v1/indexes", indexes::list))
         .service(read("/api/v1/recall", recall::show))
         .service(write("/api/v1/admin/reload", admin::reload))
-        .service(read("/api/v1/worker", worker::show))
-        .service(spotify::scope());
+        .service(read("/api/v1/worker", worker::show));
 }
 
 /// A resource that is read: GET and HEAD.

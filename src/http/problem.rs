@@ -192,11 +192,6 @@ impl Problem {
         self.status == StatusCode::BAD_REQUEST
     }
 
-    /// What is wrong, for people.
-    pub fn detail(&self) -> &str {
-        &self.detail
-    }
-
     /// The stable code.
     pub fn code(&self) -> &'static str {
         self.code
@@ -232,7 +227,8 @@ impl From<&QueryError> for Problem {
                 let detail = "the snapshot is damaged; the server's log says where";
                 return Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.code(), detail);
             }
-            QueryError::Empty
+            QueryError::TrackIsSeed { .. }
+            | QueryError::Empty
             | QueryError::OnlyNegative
             | QueryError::UnknownFeature { .. }
             | QueryError::UnknownProfile { .. }

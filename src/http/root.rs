@@ -8,7 +8,7 @@ use super::query_string::Parameters;
 use super::state::State;
 
 /// Methods, paths and what they are for.
-const ENDPOINTS: [(&str, &str, &str); 13] = [
+const ENDPOINTS: [(&str, &str, &str); 14] = [
     ("POST", "/api/v1/similar", "the tracks most similar to a query"),
     ("POST", "/api/v1/similar/batch", "many queries at once"),
     ("GET", "/api/v1/similar/{id}", "the tracks most similar to one"),

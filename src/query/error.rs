@@ -17,6 +17,14 @@ pub enum QueryError {
         /// The id.
         id: String,
     },
+    /// What is to be explained is a seed.
+    #[error(
+        "the track `{id}` is one of the query's seeds, which are never in its answer; leave it out of `seeds` and `negative_seeds`, or explain another"
+    )]
+    TrackIsSeed {
+        /// The id.
+        id: String,
+    },
     /// Neither seeds nor targets.
     #[error("nothing to be similar to: give at least one track in `seeds` or one value in `targets`")]
     Empty,
@@ -131,6 +139,7 @@ impl QueryError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownTrack { .. } => "unknown_track",
+            Self::TrackIsSeed { .. } => "track_is_seed",
             Self::Empty => "empty_query",
             Self::OnlyNegative => "only_negative_seeds",
             Self::UnknownFeature { .. } => "unknown_feature",
@@ -156,6 +165,7 @@ impl QueryError {
             Self::UnknownTrack { field, .. }
             | Self::UnknownFeature { field, .. }
             | Self::Number { field, .. } => Some(field.clone()),
+            Self::TrackIsSeed { .. } => Some("track".into()),
             Self::Empty => Some("seeds".into()),
             Self::OnlyNegative => Some("negative_seeds".into()),
             Self::UnknownProfile { .. } => Some("base_weights".into()),

@@ -13,7 +13,7 @@ use super::error::QueryError;
 use super::filter::CheckedFilter;
 use super::plan::EngineChoice;
 use super::request::{MAX_K, SimilarRequest};
-use super::vector::QueryVector;
+use super::vector::{Origin, QueryVector};
 use super::weights::Weighting;
 
 /// The largest `k` with `diversity`, whose cost grows with its square.
@@ -29,6 +29,10 @@ pub struct Prepared {
     pub query: Query,
     /// Weight of each feature as asked for.
     pub feature_weights: Vec<f64>,
+    /// The anchor as asked for.
+    pub anchor: f64,
+    /// Whose values the query has.
+    pub origin: Origin,
     /// Whether the query lacks a value, by feature.
     pub missing: Vec<bool>,
     /// Items never returned, ascending: the seeds, other recordings of theirs where those are collapsed, and removed ones.
@@ -118,6 +122,8 @@ impl Prepared {
         Ok(Self {
             query,
             feature_weights: weighting.features,
+            anchor: weighting.anchor,
+            origin: vector.origin,
             missing: vector.missing,
             excluded,
             allowed,

@@ -79,7 +79,7 @@ impl Prepared {
     }
 
     /// What an engine is asked for.
-    fn target(&self, k: usize) -> SearchTarget<'_> {
+    pub(super) fn target(&self, k: usize) -> SearchTarget<'_> {
         SearchTarget { query: &self.query, k, allowed: self.allowed.as_deref(), excluded: &self.excluded }
     }
 }

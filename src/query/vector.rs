@@ -26,6 +26,19 @@ pub(super) struct QueryVector {
     pub only_negative: Vec<bool>,
     /// Tracks that are seeds of either sign, ascending and without duplicates.
     pub seeds: Vec<ItemIdx>,
+    /// Whose values these are.
+    pub origin: Origin,
+}
+
+/// Whose values a query has: what explanations say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The seeds that it is to be similar to, ascending and without duplicates.
+    pub seeds: Vec<ItemIdx>,
+    /// Whether a target replaced what the seeds say, by feature.
+    pub targeted: Vec<bool>,
+    /// Whether negative seeds pushed it away from where its seeds are.
+    pub is_pushed: bool,
 }
 
 impl QueryVector {
@@ -58,6 +71,7 @@ impl QueryVector {
         let mut missing = sum.missing;
         let mut vector: Vec<f32> = sum.vector.iter().map(|x| *x as f32).collect();
         let ranges = schema.dim_ranges();
+        let mut targeted = vec![false; schema.features.len()];
         for (name, &target) in &request.targets {
             let field = format!("targets.{name}");
             let (index, feature) = find_feature(schema, name, field.clone())?;
@@ -70,13 +84,20 @@ impl QueryVector {
                 return Err(QueryError::number(field, target, range_text(feature)));
             }
             missing[index] = false;
+            targeted[index] = true;
         }
-        let mut seeds = positive;
-        seeds.extend(negative);
-        seeds.sort_unstable();
-        seeds.dedup();
-        Ok(Self { vector, missing, only_negative, seeds })
+        let is_pushed = !negative.is_empty() && negative_weight > 0.0;
+        let both = positive.iter().copied().chain(negative);
+        let seeds = in_order(both.collect());
+        let origin = Origin { seeds: in_order(positive), targeted, is_pushed };
+        Ok(Self { vector, missing, only_negative, seeds, origin })
     }
+}
+
+fn in_order(mut items: Vec<ItemIdx>) -> Vec<ItemIdx> {
+    items.sort_unstable();
+    items.dedup();
+    items
 }
 
 fn range_text(feature: &crate::feature::Feature) -> String {

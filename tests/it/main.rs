@@ -7,6 +7,7 @@ mod backup;
 mod batch;
 mod cache;
 mod cli;
+mod explained;
 mod filters;
 mod fixture;
 mod golden;

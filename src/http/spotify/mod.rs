@@ -48,15 +48,15 @@ use super::{not_found, read, write};
 pub(super) fn scope() -> impl HttpServiceFactory {
     web::scope("/spotify")
         .wrap(from_fn(errors::reshape))
-        .service(write("/api/token", token::post))
+        .service(write("/api/token", token::post).resource)
         // Before the pattern that it matches.
-        .service(read("/v1/recommendations/available-genre-seeds", genres::get))
-        .service(read("/v1/recommendations", recommendations::get))
-        .service(read("/v1/audio-features", audio_features::several))
-        .service(read("/v1/audio-features/{id}", audio_features::one))
-        .service(read("/v1/tracks", tracks::several))
-        .service(read("/v1/tracks/{id}", tracks::one))
-        .service(read("/v1/search", search::get))
+        .service(read("/v1/recommendations/available-genre-seeds", genres::get).resource)
+        .service(read("/v1/recommendations", recommendations::get).resource)
+        .service(read("/v1/audio-features", audio_features::several).resource)
+        .service(read("/v1/audio-features/{id}", audio_features::one).resource)
+        .service(read("/v1/tracks", tracks::several).resource)
+        .service(read("/v1/tracks/{id}", tracks::one).resource)
+        .service(read("/v1/search", search::get).resource)
         .default_service(web::to(not_found))
 }
 
