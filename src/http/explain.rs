@@ -16,6 +16,7 @@ use crate::track::ItemIdx;
 
 use super::cache_status;
 use super::json::Json;
+use super::openapi::{NotFound, Unavailable};
 use super::problem::Problem;
 use super::similar::{aside, run};
 use super::state::{Served, State};
@@ -34,6 +35,7 @@ pub(super) struct ExplainRequest {
 #[utoipa::path(
     post,
     path = "/api/v1/explain",
+    operation_id = "explain",
     tag = "similarity",
     summary = "Explain one track beside a query",
     description = "Where the track stands in the plain ranking (all candidates by similarity, computed exactly), why, and \
@@ -45,8 +47,8 @@ pub(super) struct ExplainRequest {
     ),
     responses(
         (status = 200, description = "Where the track stands, and why", body = ExplainedTrack),
-        (status = 400, description = "Something is wrong with the query, or the track is one of its seeds"),
-        (status = 404, description = "There is no such track or seed"),
+        (status = 404, response = NotFound),
+        (status = 503, response = Unavailable),
     )
 )]
 pub(super) async fn post(

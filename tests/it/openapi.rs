@@ -52,13 +52,18 @@ fn every_example_is_answered_as_described() {
             let what = format!("{method} {path}");
             let path = filled(path, operation);
             assert!(!path.contains('{'), "{what}: a parameter of the path has no example");
-            let bodies = operation["requestBody"]["content"]["application/json"]["examples"].as_object();
-            match (method.as_str(), bodies) {
+            let content = &operation["requestBody"]["content"]["application/json"];
+            let examples = content["examples"].as_object().into_iter().flatten();
+            let bodies = examples.map(|(_, example)| &example["value"]).chain(content.get("example"));
+            let bodies: Vec<&Value> = bodies.collect();
+            match (method.as_str(), operation.get("requestBody")) {
                 ("get", None) => check(&what, server.get(&path)),
                 ("post", None) => check(&what, server.post_as(&path, Some(TOKEN))),
-                (_, Some(bodies)) => bodies
-                    .values()
-                    .for_each(|example| check(&what, server.post(&path, &example["value"].to_string()))),
+                ("delete", None) => check(&what, server.delete(&path)),
+                ("post", Some(_)) => {
+                    assert!(!bodies.is_empty(), "{what}: no example of a body");
+                    bodies.iter().for_each(|body| check(&what, server.post(&path, &body.to_string())));
+                }
                 other => panic!("{what}: {other:?}"),
             }
         }

@@ -23,7 +23,7 @@ use utoipa::{Modify, OpenApi};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
-use super::{admin, batch, health, indexes, map, metrics, problem, recall, similar, tracks, worker};
+use super::{admin, batch, explain, health, indexes, map, metrics, problem, recall, similar, tracks, worker};
 
 pub(super) use docs::{asset, page};
 pub(super) use problems::{Conflict, Forbidden, NotFound, Unauthorized, Unavailable};
@@ -56,6 +56,7 @@ pub(super) const SAMPLE_ID: &str = "4hC4daYEUNPZrLKqCWxX9x";
         similar::post,
         similar::get,
         batch::post,
+        explain::post,
         tracks::search,
         tracks::get,
         indexes::list,
@@ -143,10 +144,15 @@ pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<H
 /// The API of this server, which depends on what it serves.
 fn describe(state: &State) -> serde_json::Result<serde_json::Value> {
     let served = state.served();
+    let (schema, engines) = (served.snapshot.schema(), served.snapshot.built());
+    complete(&Served { schema, engines, settings: state.settings() })
+}
+
+fn complete(served: &Served<'_>) -> serde_json::Result<serde_json::Value> {
     let mut description = serde_json::to_value(Description::openapi())?;
     tidy::tidy(&mut description);
-    let (schema, engines) = (served.snapshot.schema(), served.snapshot.built());
-    Served { schema, engines, settings: state.settings() }.complete(&mut description);
+    served.complete(&mut description);
+    tidy::join(&mut description["components"]["schemas"]);
     Ok(description)
 }
 

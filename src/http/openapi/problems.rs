@@ -34,7 +34,7 @@ problems! {
         "malformed_json" "empty_body" "malformed_body" "unknown_field" "duplicate_field" "unknown_parameter"
         "repeated_parameter" "malformed_parameter" "wrong_type" "out_of_range" "empty_query" "only_negative_seeds"
         "unknown_feature" "unknown_profile" "unknown_engine" "engine_not_built" "all_weights_zero" "all_values_missing"
-        "no_direction" "vector_target" "vector_filter" "too_many_entries" "empty_batch" "too_many_results"
+        "no_direction" "vector_target" "vector_filter" "too_many_entries" "empty_batch" "too_many_results" "missing_field" "track_is_seed"
     ]
     Unauthorized 401 "Administration takes the server's token." ["token_missing" "wrong_token"]
     Forbidden 403 "No token is set, and the server is public or the request comes from another site's page." [
