@@ -39,7 +39,7 @@ pub use explain::{Difference, Explanation};
 pub use nearest::{NearestRequest, nearest};
 pub use plan::{EngineChoice, Plan, distance_from_build};
 pub use prepare::Prepared;
-pub use request::{Bounds, Filters, MAX_K, SimilarRequest};
+pub use request::{Bounds, Filters, MAX_K, SimilarRequest, UserWeights};
 pub use search::similar;
 
 pub(crate) use plan::CALIBRATED_K;

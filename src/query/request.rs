@@ -1,6 +1,7 @@
 //! What can be asked: the JSON of `POST /api/v1/similar`, and the library's own request.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,15 @@ use super::whole::{whole, whole_or_null};
 
 /// The largest `k` there is; a server may allow less.
 pub const MAX_K: usize = 1_000_000;
+
+/// What is known of a user's taste, by feature of one generation's schema.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UserWeights {
+    /// The weights learned from feedback, or `None` where there is none to learn from.
+    pub weights: Option<BTreeMap<String, f64>>,
+    /// What the asker should know.
+    pub warnings: Vec<String>,
+}
 
 /// One similarity query.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +35,11 @@ pub struct SimilarRequest {
     pub weights: BTreeMap<String, f64>,
     /// The profile that `weights` override.
     pub base_weights: Option<String>,
+    /// Whose feedback gives the weights that `weights` override; a server keeps it.
+    pub user: Option<String>,
+    /// What the feedback of `user` came to; set by whoever keeps it.
+    #[serde(skip)]
+    pub user_weights: Option<Arc<UserWeights>>,
     /// The anchor; the schema's where absent.
     pub anchor: Option<f64>,
     /// How many tracks.
@@ -54,6 +69,8 @@ impl Default for SimilarRequest {
             targets: BTreeMap::new(),
             weights: BTreeMap::new(),
             base_weights: None,
+            user: None,
+            user_weights: None,
             anchor: None,
             k: 10,
             engine: "auto".into(),
