@@ -15,17 +15,22 @@ use crate::config::{
     TIMEOUT_SECONDS, TOKEN_VARIABLE, WORKERS,
 };
 use crate::eval::below_floor;
+use crate::feedback::Feedback;
 use crate::http::{self, AdminAccess, Settings, State};
 use crate::live::{Follower, Live, LiveSettings};
 
 use super::build::RecallFlag;
 use super::cache_flags::CacheFlags;
+use super::store_flags::StoreFlags;
 use super::{Context, Failure, SnapshotFlags, print_line};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     snapshot: SnapshotFlags,
+    // Only feedback is kept there.
+    #[command(flatten)]
+    store: StoreFlags,
     #[command(flatten)]
     server: ServerFlags,
     #[command(flatten)]
@@ -132,9 +137,10 @@ impl ListenError {
 }
 
 pub(super) fn run(args: ServeArgs, context: &Context) -> Result<(), Failure> {
+    let feedback = args.store.feedback(context)?;
     let listener = listen(&args.server, context)?;
     let min_recall = args.recall.min_recall()?;
-    serve_snapshot(listener, &args.snapshot, &args.server, min_recall, context, |_| Ok(()))
+    serve_snapshot(listener, &args.snapshot, &args.server, min_recall, feedback, context, |_| Ok(()))
 }
 
 /// Begins to listen on the address that the flags name, if that is allowed.
@@ -150,6 +156,7 @@ pub(crate) fn serve_snapshot(
     which: &SnapshotFlags,
     flags: &ServerFlags,
     min_recall: f64,
+    feedback: Feedback,
     context: &Context,
     announce: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -165,7 +172,9 @@ pub(crate) fn serve_snapshot(
         None => AdminAccess::Closed,
     };
     let url = format!("http://{address}");
-    let state = State::new(Arc::clone(&live), &which.indexes, flags.settings(admin))?.with_cache(cache);
+    let state = State::new(Arc::clone(&live), &which.indexes, flags.settings(admin))?
+        .with_cache(cache)
+        .with_feedback(feedback);
     let state = web::Data::new(state);
     verify_in_background(&state);
     print_line(format_args!("listening on {url}"))?;

@@ -18,6 +18,9 @@
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
 //! map.rs           /api/v1/map
+//! weights.rs       POST /api/v1/weights/infer
+//! feedback.rs      /api/v1/feedback
+//! user.rs          whose feedback a query starts from
 //! indexes.rs       /api/v1/indexes
 //! admin.rs         /api/v1/admin/reload
 //! auth.rs          who may administer the server
@@ -37,6 +40,7 @@ mod batch_body;
 mod batch_parts;
 mod cache_status;
 mod cached;
+mod feedback;
 mod health;
 mod indexes;
 mod json;
@@ -51,6 +55,8 @@ mod similar_form;
 mod state;
 mod stream;
 mod tracks;
+mod user;
+mod weights;
 mod worker;
 mod worker_metrics;
 
@@ -119,6 +125,13 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(read("/api/v1/map", map::show))
         .service(read("/api/v1/map/points", map::points))
         .service(read("/api/v1/map/nearest", map::nearest))
+        .service(write("/api/v1/weights/infer", weights::post))
+        .service(write("/api/v1/feedback", feedback::post))
+        .service(
+            resource("/api/v1/feedback/{user}", "GET, HEAD, DELETE")
+                .route(web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(feedback::get))
+                .route(web::delete().to(feedback::delete)),
+        )
         .service(read("/api/v1/indexes", indexes::list))
         .service(write("/api/v1/admin/reload", admin::reload))
         .service(read("/api/v1/worker", worker::show));

@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::similar_form::{parameter_of, request};
 use super::state::{Served, State};
 use super::stream::{AnswerParts, MAX_WHOLE, PartStream};
-use super::{cache_status, cached};
+use super::{cache_status, cached, user};
 
 /// Searches that take longer than this, in microseconds, leave the thread of the request. Below it, handing over
 /// costs more than it saves.
@@ -49,6 +49,7 @@ async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<Http
         return Err(QueryError::k(request.k, max_k).into());
     }
     let served = state.served();
+    let request = user::with_weights(&state, &served, request).await?;
     let work = if prepares_quickly(&served.snapshot, &request) {
         Work::new(served, &request)?
     } else {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPoolBuildError;
 
 use crate::cache::Cache;
+use crate::feedback::Feedback;
 use crate::live::Live;
 use crate::query::MAX_K;
 
@@ -71,6 +72,7 @@ pub struct State {
     /// Held by the one reload that occupies a thread; others wait without one.
     reloads: Arc<tokio::sync::Mutex<()>>,
     cache: Cache,
+    feedback: Feedback,
     started: Instant,
 }
 
@@ -85,6 +87,7 @@ impl State {
             settings,
             metrics: Metrics::new(),
             cache: Cache::off(),
+            feedback: Feedback::off(),
             started: Instant::now(),
         })
     }
@@ -94,6 +97,11 @@ impl State {
         self.metrics.add(|registry| cache.register(registry));
         self.cache = cache;
         self
+    }
+
+    /// The same with feedback of users, of which there is none before.
+    pub fn with_feedback(self, feedback: Feedback) -> Self {
+        Self { feedback, ..self }
     }
 
     /// The generation being served. A handler calls this once, so that its answer belongs to one generation.
@@ -131,6 +139,10 @@ impl State {
 
     pub(super) fn cache(&self) -> &Cache {
         &self.cache
+    }
+
+    pub(super) fn feedback(&self) -> &Feedback {
+        &self.feedback
     }
 
     pub(super) fn metrics(&self) -> &Metrics {
