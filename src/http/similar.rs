@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::similar_form::{parameter_of, request};
 use super::state::{Served, State};
 use super::stream::{AnswerParts, MAX_WHOLE, PartStream};
-use super::{cache_status, cached};
+use super::{cache_status, cached, user};
 
 /// Searches that take longer than this, in microseconds, leave the thread of the request. Below it, handing over
 /// costs more than it saves.
@@ -144,7 +144,7 @@ async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<Http
 
 /// Validates `request` against the generation it is to be answered from.
 pub(super) async fn prepare(
-    state: &State,
+    state: &web::Data<State>,
     served: Arc<Served>,
     request: SimilarRequest,
 ) -> Result<Work, Problem> {
@@ -152,6 +152,7 @@ pub(super) async fn prepare(
     if request.k > max_k {
         return Err(QueryError::k(request.k, max_k).into());
     }
+    let request = user::with_weights(state, &served, request).await?;
     if prepares_quickly(&served.snapshot, &request) {
         Work::new(served, &request)
     } else {

@@ -24,8 +24,8 @@
 
 mod answer;
 mod batch;
-mod described;
 mod counterfactual;
+mod described;
 mod diversify;
 mod error;
 mod explain;
@@ -44,8 +44,8 @@ mod whole;
 
 pub use answer::{Answer, PlanView, ResultView, TrackView};
 pub use batch::{Batch, Found, similar_batch};
-pub use described::{EngineName, FeatureBounds, FeatureTargets, FeatureWeights, ProfileName};
 pub use counterfactual::{Counterfactual, MAX_FACTOR};
+pub use described::{EngineName, FeatureBounds, FeatureTargets, FeatureWeights, ProfileName};
 pub use error::QueryError;
 pub use explain::{Difference, Explanation, OtherSource};
 pub use explained::{Effect, ExplainedTrack, SmallestChange};
@@ -54,7 +54,7 @@ pub use nearest::{NearestRequest, nearest};
 pub use plan::{EngineChoice, Plan, distance_from_build};
 pub use prepare::Prepared;
 pub use ranking::Ranking;
-pub use request::{Bounds, Filters, MAX_K, SimilarRequest};
+pub use request::{Bounds, Filters, MAX_K, SimilarRequest, UserWeights};
 pub use search::similar;
 pub use vector::Origin;
 

@@ -23,7 +23,10 @@ use utoipa::{Modify, OpenApi};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
-use super::{admin, batch, health, indexes, map, metrics, problem, recall, similar, tracks, worker};
+use super::{
+    admin, batch, explain, feedback, health, indexes, map, metrics, problem, recall, similar, tracks,
+    weights, worker,
+};
 
 pub(super) use docs::{asset, page};
 pub(super) use problems::{Conflict, Forbidden, NotFound, Unauthorized, Unavailable};
@@ -56,6 +59,11 @@ pub(super) const SAMPLE_ID: &str = "4hC4daYEUNPZrLKqCWxX9x";
         similar::post,
         similar::get,
         batch::post,
+        explain::post,
+        weights::post,
+        feedback::post,
+        feedback::get,
+        feedback::delete,
         tracks::search,
         tracks::get,
         indexes::list,
