@@ -22,7 +22,8 @@
 //! auth.rs          who may administer the server
 //! worker.rs        /api/v1/worker
 //! worker_metrics.rs  what /metrics says of the worker
-//! root.rs          /
+//! root.rs          / as JSON
+//! page/            / for browsers, /assets/{name}
 //! ```
 //!
 //! One request, one generation: a handler loads the served generation once and answers from it, whatever is swapped in
@@ -40,6 +41,7 @@ mod health;
 mod indexes;
 mod json;
 mod metrics;
+mod page;
 mod pieces;
 mod problem;
 mod query_string;
@@ -104,7 +106,8 @@ pub fn run(listener: TcpListener, state: web::Data<State>, shutdown: CancelToken
 
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(read("/", root::show))
+        .service(read("/", page::show))
+        .service(read("/assets/{name}", page::asset))
         .service(read("/healthz", health::alive))
         .service(read("/readyz", health::ready))
         .service(read("/metrics", metrics::show))
