@@ -3,15 +3,19 @@
 import { h } from "./dom.js";
 import { labelOf, share } from "./features.js";
 
-// The scale that all bars of an answer share.
-export function scaleOf(results) {
-  let [least, most] = [0, 0.01];
+// About how wide a letter is, in pixels.
+const LETTER = 7;
+
+// The scale that all bars of an answer share: 1 is the most there is, but where something takes away.
+// `pixels` is how wide they are, to tell which names fit.
+export function scaleOf(results, pixels) {
+  let [least, most] = [0, 1];
   for (const { explanation } of results) {
     const values = Object.values(explanation?.contributions ?? {});
     most = Math.max(most, values.filter((value) => value > 0).reduce((sum, value) => sum + value, 0));
     least = Math.min(least, values.filter((value) => value < 0).reduce((sum, value) => sum + value, 0));
   }
-  return { least, most };
+  return { least, most, pixels };
 }
 
 export class Bar {
@@ -22,7 +26,7 @@ export class Bar {
     this.element = h("div", { class: "bar", role: "img" }, this.zero, this.sum);
   }
 
-  show(contributions, { least, most }, order) {
+  show(contributions, { least, most, pixels }, order) {
     const percent = (value) => (100 * value) / (most - least);
     const at = (value) => percent(value - least);
     const names = Object.keys(contributions).sort((a, b) => order.indexOf(a) - order.indexOf(b));
@@ -37,8 +41,9 @@ export class Bar {
       part.className = `part ${name === "anchor" ? "anchor" : value < 0 ? "minus" : order.indexOf(name) % 2 ? "plus odd" : "plus"}`;
       part.style.left = `${at(start)}%`;
       part.style.width = `${width}%`;
-      part.textContent = width > 9 ? labelOf(name) : "";
-      part.title = `${labelOf(name)} ${share(value)}`;
+      const label = labelOf(name);
+      part.textContent = (width / 100) * pixels > LETTER * label.length + 10 ? label : "";
+      part.title = `${label} ${share(value)}`;
     }
     for (const [name, part] of this.parts) {
       if (!(name in contributions)) {
@@ -72,6 +77,6 @@ export function legend() {
     h("span", { class: "key plus" }, "adds"),
     h("span", { class: "key minus" }, "takes away"),
     h("span", { class: "key anchor" }, "anchor"),
-    h("span", { class: "key total" }, "sum: the similarity"),
+    h("span", { class: "key total" }, "sum = similarity"),
   );
 }

@@ -21,7 +21,11 @@ let cross = null;
 let asked = 0;
 let wanted = "";
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// A colour of the style sheet, as it is in this theme.
+function css(name) {
+  canvas.style.color = `var(${name})`;
+  return getComputedStyle(canvas).color;
+}
 
 // From the map's coordinates to the canvas, in CSS pixels, and back.
 function place([x, y]) {
@@ -62,8 +66,9 @@ function draw() {
   canvas.width = width * scale;
   canvas.height = height * scale;
   context.setTransform(scale, 0, 0, scale, 0, 0);
-  context.imageSmoothingEnabled = true;
+  context.filter = `blur(${width / map.size / 3}px)`;
   context.drawImage((map.image ??= density()), 0, 0, width, height);
+  context.filter = "none";
   const colours = { result: css("--accent"), seed: css("--seed"), unlike: css("--minus") };
   for (const point of [...points].reverse()) {
     const [left, top] = place(point.at);
@@ -179,7 +184,7 @@ function frame() {
     h(
       "div",
       { class: "card map" },
-      h("p", { id: "map-hint", class: "hint" }, `${map.n_items.toLocaleString("en")} tracks; the darker, the more. Click a place for the tracks nearest to it, or move with the arrow keys and press Enter.`),
+      h("p", { id: "map-hint", class: "hint" }, `${map.n_items.toLocaleString("en")} tracks; the stronger the colour, the more. Click a place for the tracks nearest to it, or move with the arrow keys and press Enter.`),
       h("div", { class: "plot" }, axis(map.axes[1], "up"), h("div", { class: "sheet" }, canvas, tip), axis(map.axes[0], "across")),
       h("p", { class: "legend" }, h("span", { class: "key dot-result" }, "result"), h("span", { class: "key dot-seed" }, "like this"), h("span", { class: "key dot-unlike" }, "not like this")),
     ),
@@ -211,7 +216,7 @@ export async function showMap(answer) {
     for (const point of points) point.name = titleOf(point.track, point.id);
     hot = null;
     tip.hidden = true;
-    const line = ({ id, track, kind }) => trackLine(id, track, { "data-id": id, class: `line ${kind}` });
+    const line = ({ id, track, kind }) => trackLine(id, track, { "data-id": id, "data-kind": kind });
     clear(lit, points.length ? points.map(line) : h("li", { class: "muted" }, "Choose tracks to see where they and their answer lie."));
     draw();
   } catch (error) {

@@ -24,15 +24,18 @@ class Card {
     this.bar = new Bar();
     this.sentence = h("p", { class: "sentence" });
     this.same = h("div", { class: "same" });
-    this.details = h("details", { class: "differences" }, h("summary", {}, "Differences"));
-    this.table = h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Differences" });
-    this.details.append(this.table);
-    this.details.addEventListener("toggle", () => this.showTable());
+    this.table = h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Differences", hidden: true });
+    this.compare = h("button", { type: "button", class: "small compare", "aria-expanded": "false" }, "Differences");
+    this.compare.addEventListener("click", () => {
+      this.table.hidden = !this.table.hidden;
+      this.compare.setAttribute("aria-expanded", String(!this.table.hidden));
+      this.showTable();
+    });
     this.panel = h("div", { class: "panel", hidden: true, "aria-live": "polite" });
-    this.why = h("button", { type: "button", class: "small", "aria-expanded": "false" }, "What would drop it?");
+    this.why = h("button", { type: "button", class: "small why", "aria-expanded": "false" }, "What would drop it?");
     this.why.addEventListener("click", () => this.toggleWhy());
     this.actions = h("div", { class: "actions" });
-    this.element = h("li", { class: "result", "data-id": id }, this.rank, this.head, this.bar.element, this.sentence, this.same, this.actions, this.details, this.panel);
+    this.element = h("li", { class: "result", "data-id": id }, this.rank, this.head, this.bar.element, this.sentence, this.same, this.actions, this.table, this.panel);
   }
 
   show(result, scale, order) {
@@ -67,7 +70,7 @@ class Card {
       h("div", { class: "score" }, this.similarity, h("span", { class: "muted" }, "similar")),
     );
     const add = (name, label, unlike) => {
-      const button = h("button", { type: "button", class: "small" }, icon(name), label);
+      const button = h("button", { type: "button", class: "small" }, icon(name), h("span", { class: "wide" }, label));
       button.setAttribute("aria-label", `${label}: ${title}`);
       button.addEventListener("click", () => {
         byId("answer").focus({ preventScroll: true });
@@ -75,7 +78,7 @@ class Card {
       });
       return button;
     };
-    clear(this.actions, this.thumb("up"), this.thumb("down"), add("plus", "More like this", false), add("minus", "Not like this", true), this.why);
+    clear(this.actions, this.thumb("up"), this.thumb("down"), add("plus", "More like this", false), add("minus", "Not like this", true), this.compare, this.why);
     this.table.ariaLabel = `Differences of ${title}`;
   }
 
@@ -92,7 +95,7 @@ class Card {
   }
 
   showTable() {
-    if (this.details.open) clear(this.table, differences(this.explanation, features));
+    if (!this.table.hidden) clear(this.table, differences(this.explanation, features));
   }
 
   toggleWhy() {
@@ -131,7 +134,7 @@ export function showResults(answer, itsRequest) {
   request = itsRequest;
   const { results } = answer;
   const view = byId("view-results");
-  const scale = scaleOf(results);
+  const scale = scaleOf(results, (view.clientWidth || 600) - 66);
   const order = ["anchor", ...features.map((feature) => feature.name)];
   const before = new Map([...list.children].map((element) => [element, element.getBoundingClientRect().top]));
   const kept = results.map((result) => {

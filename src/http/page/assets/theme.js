@@ -12,7 +12,10 @@
   const show = () => {
     document.documentElement.dataset.theme = theme;
     const button = document.getElementById("theme");
-    if (button) button.textContent = `Theme: ${theme}`;
+    if (button) {
+      button.lastElementChild.textContent = theme;
+      button.ariaLabel = `Theme: ${theme}`;
+    }
     dispatchEvent(new Event("themechange"));
   };
   show();

@@ -44,7 +44,7 @@ export async function showWelcome(schema, nItems) {
       h("h2", {}, "Which tracks are most alike, when you say what matters?"),
       h("ol", { class: "steps" }, steps.map(([name, text]) => h("li", {}, h("b", {}, name), " ", text))),
       examples.length > 0 && [h("h3", {}, "Try"), h("div", { class: "examples" }, examples.map(pill))],
-      h("h3", { hidden: true, id: "popular-head" }, `Or begin with one of these ${nItems > 999 ? `out of ${nItems.toLocaleString("en")}` : ""}`),
+      h("h3", { hidden: true, id: "popular-head" }, `Or begin with one of the most popular of ${nItems.toLocaleString("en")} tracks`),
       tracks,
     ),
   );
