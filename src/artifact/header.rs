@@ -6,9 +6,9 @@ use std::path::Path;
 use super::error::ArtifactError;
 
 /// The format this version writes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 /// The oldest format this version reads.
-pub const OLDEST_FORMAT_VERSION: u32 = 3;
+pub const OLDEST_FORMAT_VERSION: u32 = 4;
 
 pub(super) const MAGIC: [u8; 8] = *b"NEARFLD\0";
 pub(super) const MAX_SECTIONS: usize = 16;
@@ -32,6 +32,7 @@ pub(crate) enum FileKind {
     Titles = 4,
     Exact = 5,
     Graph = 6,
+    Overview = 7,
 }
 
 /// One entry of the section table.

@@ -45,6 +45,8 @@ pub struct Manifest {
     pub fitted: FittedSchema,
     /// Names of the raw columns, in the order in which they are stored.
     pub raw_columns: Vec<String>,
+    /// Providers that values come from, besides imports; at most [`crate::content::MAX_PROVIDERS`].
+    pub providers: Vec<String>,
     /// Values outside their feature's raw range, by feature: kept, but counted.
     pub out_of_range: BTreeMap<String, u64>,
     /// What the build was asked for.

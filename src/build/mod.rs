@@ -128,7 +128,7 @@ impl Run<'_> {
         let read = read::read(store, store_name, schema, self.options, self.progress, self.cancel)?;
         self.clock.lap("read");
         let out_of_range: BTreeMap<String, u64> = read.out_of_range.clone();
-        let raw_columns = read.raw_columns.clone();
+        let (raw_columns, providers) = (read.raw_columns.clone(), read.providers.clone());
         let n_items = read.n_items;
         let (fitted, vectors) = read.write(directory, self.cancel)?;
         self.check_values(&fitted)?;
@@ -175,6 +175,7 @@ impl Run<'_> {
             schema_hash,
             fitted,
             raw_columns,
+            providers,
             out_of_range,
             parameters: self.parameters(dim),
             provenance: Provenance { store: store_name.to_owned(), read_started, n_read: n_items as u64 },

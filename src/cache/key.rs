@@ -10,7 +10,7 @@ use crate::track::ItemIdx;
 
 /// What the forms below are hashed under. To be changed with whatever changes an answer's or an explanation's bytes
 /// without changing what is hashed; the version of this program is hashed too.
-const ANSWERS: &str = "nearfield 2026-11 cached answers";
+const ANSWERS: &str = "nearfield 2026-11-25 cached answers";
 const EXPLANATIONS: &str = "nearfield 2026-11 cached explanations";
 
 /// What is kept.
@@ -82,7 +82,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of the answer to `prepared` when it is found by `plan`, the plan for its `k`.
+    /// The key of the answer to `prepared` when it is found by `plan`, the plan for its depth.
     pub fn of_answer(generation: &Identity, prepared: &Prepared, plan: &Plan) -> Self {
         let mut form = Form::keyed(&generation.answers);
         form.query(prepared);
@@ -97,10 +97,13 @@ impl Key {
         form.number(prepared.max_per_artist.unwrap_or(0) as u64);
         // Adding 0 makes -0 and 0, which mean the same, the same.
         form.number((prepared.diversity + 0.0).to_bits());
+        form.number(prepared.collapse.into());
+        form.number(prepared.collapsed_into_seeds.len() as u64);
+        prepared.collapsed_into_seeds.iter().for_each(|item| form.number(item.0.into()));
         form.number(prepared.warnings.len() as u64);
         prepared.warnings.iter().for_each(|warning| form.bytes(warning.as_bytes()));
         form.plan(plan);
-        if prepared.max_per_artist.is_some() || prepared.diversity > 0.0 {
+        if prepared.looks_deeper() {
             // Other plans, for more results, are made on the way: from the distance as it is, not as it is shown.
             form.number(plan.distance_from_build.to_bits());
         }

@@ -16,6 +16,12 @@ const RECORD_OFFSETS: u32 = 3;
 const RECORD_BYTES: u32 = 4;
 const RAW: u32 = 5;
 const EXPLICIT: u32 = 6;
+const SOURCES: u32 = 7;
+
+/// Different providers that a generation can tell apart.
+pub const MAX_PROVIDERS: usize = 254;
+/// A provider beyond those.
+const OTHER_PROVIDER: u8 = u8::MAX;
 
 const UNKNOWN: u8 = 2;
 
@@ -32,6 +38,8 @@ pub struct TrackRecord {
     pub album: Option<String>,
     /// Album id.
     pub album_id: Option<String>,
+    /// Address of the album's cover.
+    pub album_image: Option<String>,
     /// Release date as published.
     pub release_date: Option<String>,
     /// Genre tags.
@@ -50,6 +58,9 @@ pub(crate) struct ItemsBuilder {
     /// `[n_items, n_columns]`, NaN where missing.
     raw: Vec<f64>,
     explicit: Vec<u8>,
+    /// `[n_items, n_columns]`: 0 for an import, else 1 and the place among the providers.
+    sources: Vec<u8>,
+    providers: Vec<String>,
 }
 
 /// Byte strings one after another.
@@ -85,6 +96,8 @@ impl ItemsBuilder {
             records: Texts::default(),
             raw: Vec::new(),
             explicit: Vec::new(),
+            sources: Vec::new(),
+            providers: Vec::new(),
         }
     }
 
@@ -93,8 +106,22 @@ impl ItemsBuilder {
         self.explicit.len()
     }
 
-    /// Adds a track, whose id must be above all earlier ones.
-    pub fn push(&mut self, track: &Track) -> Result<(), codec::CodecError> {
+    /// Names of the providers that values came from so far, in the order of their first value.
+    pub fn providers(&self) -> &[String] {
+        &self.providers
+    }
+
+    /// Raw column `column` by item, NaN where missing.
+    pub fn column(&self, column: usize) -> impl Iterator<Item = f64> {
+        self.raw.iter().skip(column).step_by(self.raw_columns.len()).copied()
+    }
+
+    /// Adds a track, whose id must be above all earlier ones; `provider_of` says who gave a value, where it was not an import.
+    pub fn push<'a>(
+        &mut self,
+        track: &Track,
+        provider_of: impl Fn(&str) -> Option<&'a str>,
+    ) -> Result<(), codec::CodecError> {
         self.ids.push(track.id.as_str().as_bytes());
         let record = TrackRecord {
             name: track.name.clone(),
@@ -102,6 +129,7 @@ impl ItemsBuilder {
             artist_ids: track.artist_ids.clone(),
             album: track.album.clone(),
             album_id: track.album_id.clone(),
+            album_image: track.album_image.clone(),
             release_date: track.release_date.clone(),
             genres: track.genres.clone(),
             track_number: track.track_number,
@@ -110,6 +138,8 @@ impl ItemsBuilder {
         self.records.push(&codec::encode(&record)?);
         for column in &self.raw_columns {
             self.raw.push(track.values.get(column).copied().unwrap_or(f64::NAN));
+            let source = provider_of(column).map_or(0, |name| provider_number(&mut self.providers, name));
+            self.sources.push(source);
         }
         self.explicit.push(track.explicit.map_or(UNKNOWN, u8::from));
         Ok(())
@@ -123,13 +153,29 @@ impl ItemsBuilder {
         file.section::<f64>(RAW)?;
         let n_columns = self.raw_columns.len();
         for column in 0..n_columns {
-            let values: Vec<f64> = self.raw.iter().skip(column).step_by(n_columns).copied().collect();
-            file.write(&values)?;
+            file.write(&self.column(column).collect::<Vec<f64>>())?;
         }
         file.section::<u8>(EXPLICIT)?;
         file.write(&self.explicit)?;
+        file.section::<u8>(SOURCES)?;
+        for column in 0..n_columns {
+            let sources: Vec<u8> = self.sources.iter().skip(column).step_by(n_columns).copied().collect();
+            file.write(&sources)?;
+        }
         file.finish()
     }
+}
+
+/// The number that stands for provider `name`, which is added to `providers` where it is new.
+fn provider_number(providers: &mut Vec<String>, name: &str) -> u8 {
+    let known = providers.iter().position(|known| known == name);
+    let place = known.or_else(|| {
+        (providers.len() < MAX_PROVIDERS).then(|| {
+            providers.push(name.to_owned());
+            providers.len() - 1
+        })
+    });
+    place.map_or(OTHER_PROVIDER, |place| place as u8 + 1)
 }
 
 /// The items of an open generation.
@@ -142,6 +188,7 @@ pub struct Items {
     record_bytes: Section<u8>,
     raw: Section<f64>,
     explicit: Section<u8>,
+    sources: Section<u8>,
 }
 
 impl Items {
@@ -160,6 +207,7 @@ impl Items {
             record_bytes: file.section(RECORD_BYTES, "records")?,
             raw: file.section_of(RAW, "raw values", n_items.saturating_mul(n_columns))?,
             explicit: file.section_of(EXPLICIT, "explicit", n_items)?,
+            sources: file.section_of(SOURCES, "sources", n_items.saturating_mul(n_columns))?,
         };
         items.id_offsets.check_offsets("id offsets", items.id_bytes.len())?;
         items.record_offsets.check_offsets("record offsets", items.record_bytes.len())?;
@@ -215,6 +263,12 @@ impl Items {
     /// One raw value.
     pub fn raw(&self, column: usize, item: ItemIdx) -> Option<f64> {
         Some(self.raw_column(column)[item.as_usize()]).filter(|value| !value.is_nan())
+    }
+
+    /// Which provider a raw value comes from: a place among the manifest's providers, beyond them for one that has no place
+    /// there; `None` for an import.
+    pub(crate) fn provider(&self, column: usize, item: ItemIdx) -> Option<usize> {
+        (self.sources[column * self.n_items + item.as_usize()] as usize).checked_sub(1)
     }
 
     /// Whether the lyrics are marked explicit.

@@ -1,10 +1,13 @@
-//! `tags.nf`: which items carry a genre or an artist's name, for filters. Names are compared in lower case.
+//! `tags.nf`: which items carry a genre, an artist's name or an artist's id, for filters and seeds. Names are compared in lower
+//! case, ids as they are.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::artifact::{ArtifactError, FileEntry, FileKind, Section, SectionFile, SectionWriter};
 use crate::track::{ItemIdx, Track};
+
+use super::ids::artist_id;
 
 pub(crate) const TAGS_FILE: &str = "tags.nf";
 
@@ -15,6 +18,8 @@ pub enum TagKind {
     Genre,
     /// An artist's name.
     Artist,
+    /// An artist's id: see [`super::artist_id`].
+    ArtistId,
 }
 
 impl TagKind {
@@ -23,6 +28,15 @@ impl TagKind {
         match self {
             Self::Genre => [1, 2, 3, 4],
             Self::Artist => [5, 6, 7, 8],
+            Self::ArtistId => [9, 10, 11, 12],
+        }
+    }
+
+    /// The form in which a name of this kind is kept.
+    fn form(self, name: &str) -> String {
+        match self {
+            Self::Genre | Self::Artist => fold(name),
+            Self::ArtistId => name.to_owned(),
         }
     }
 }
@@ -36,25 +50,34 @@ pub(crate) fn fold(name: &str) -> String {
 pub(crate) struct TagsBuilder {
     genres: BTreeMap<String, Vec<u32>>,
     artists: BTreeMap<String, Vec<u32>>,
+    artist_ids: BTreeMap<String, Vec<u32>>,
 }
 
 impl TagsBuilder {
     /// Adds the tags of `track`; items come in ascending order.
     pub fn push(&mut self, item: ItemIdx, track: &Track) {
-        let add = |names: &mut BTreeMap<String, Vec<u32>>, name: &str| {
-            let items = names.entry(fold(name)).or_default();
+        let add = |names: &mut BTreeMap<String, Vec<u32>>, name: String| {
+            let items = names.entry(name).or_default();
             if items.last() != Some(&item.0) {
                 items.push(item.0);
             }
         };
-        track.genres.iter().for_each(|genre| add(&mut self.genres, genre));
-        track.artists.iter().for_each(|artist| add(&mut self.artists, artist));
+        track.genres.iter().for_each(|genre| add(&mut self.genres, fold(genre)));
+        for (place, artist) in track.artists.iter().enumerate() {
+            add(&mut self.artists, fold(artist));
+            add(&mut self.artist_ids, artist_id(artist, track.artist_ids.get(place).map(String::as_str)));
+        }
     }
 
     /// Writes `tags.nf` into `directory`.
     pub fn write(&self, directory: &Path) -> Result<(), ArtifactError> {
         let mut file = SectionWriter::create(&directory.join(TAGS_FILE), FileKind::Tags)?;
-        for (kind, names) in [(TagKind::Genre, &self.genres), (TagKind::Artist, &self.artists)] {
+        let tags = [
+            (TagKind::Genre, &self.genres),
+            (TagKind::Artist, &self.artists),
+            (TagKind::ArtistId, &self.artist_ids),
+        ];
+        for (kind, names) in tags {
             let [name_offsets, name_bytes, posting_offsets, postings] = kind.sections();
             write_offsets(&mut file, name_offsets, names.keys().map(String::len))?;
             file.section::<u8>(name_bytes)?;
@@ -87,6 +110,7 @@ fn write_offsets(
 pub struct Tags {
     genres: TagIndex,
     artists: TagIndex,
+    artist_ids: TagIndex,
 }
 
 #[derive(Debug)]
@@ -103,13 +127,14 @@ impl Tags {
         Ok(Self {
             genres: TagIndex::open(&file, TagKind::Genre)?,
             artists: TagIndex::open(&file, TagKind::Artist)?,
+            artist_ids: TagIndex::open(&file, TagKind::ArtistId)?,
         })
     }
 
     /// The items tagged `name`, ascending; `None` where no track is. Ids of a damaged file may be out of range.
     pub fn items(&self, kind: TagKind, name: &str) -> Option<&[u32]> {
         let index = self.index(kind);
-        let found = index.find(&fold(name))?;
+        let found = index.find(&kind.form(name))?;
         Some(&index.postings[index.posting_offsets.range(found)])
     }
 
@@ -118,15 +143,25 @@ impl Tags {
         self.index(kind).len()
     }
 
+    /// The names there are, in the form they are compared in, ascending bytewise, each with how many items bear it.
+    pub fn names(&self, kind: TagKind) -> impl Iterator<Item = (std::borrow::Cow<'_, str>, usize)> {
+        let index = self.index(kind);
+        (0..index.len()).map(|tag| {
+            let name = String::from_utf8_lossy(&index.name_bytes[index.name_offsets.range(tag)]);
+            (name, index.posting_offsets.range(tag).len())
+        })
+    }
+
     fn index(&self, kind: TagKind) -> &TagIndex {
         match kind {
             TagKind::Genre => &self.genres,
             TagKind::Artist => &self.artists,
+            TagKind::ArtistId => &self.artist_ids,
         }
     }
 
     pub(crate) fn verify(&self, n_items: usize) -> Result<(), ArtifactError> {
-        for index in [&self.genres, &self.artists] {
+        for index in [&self.genres, &self.artists, &self.artist_ids] {
             if let Some(item) = index.postings.iter().find(|item| **item as usize >= n_items) {
                 return Err(index.postings.damaged("tagged items", format!("ids below {n_items}"), item));
             }

@@ -39,6 +39,10 @@ impl MissingBits {
     fn set(&mut self, feature: usize, item: usize) {
         self.bits[feature * Self::words(self.n_items) + item / 64] |= 1 << (item % 64);
     }
+
+    fn get(&self, feature: usize, item: usize) -> bool {
+        self.bits[feature * Self::words(self.n_items) + item / 64] >> (item % 64) & 1 == 1
+    }
 }
 
 impl VectorsBuilder {
@@ -47,7 +51,27 @@ impl VectorsBuilder {
         Self { dim, rows: vec![0.0; n_items * distance::stride(dim)], missing: MissingBits { n_items, bits } }
     }
 
+    /// Dimensions of a vector.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// All rows, `[n_items, stride]`, by item.
+    pub fn rows(&self) -> &[f32] {
+        &self.rows
+    }
+
     /// The row of an item, `[dim]`.
+    pub fn row(&self, item: usize) -> &[f32] {
+        &self.rows[item * distance::stride(self.dim)..][..self.dim]
+    }
+
+    /// Whether an item lacks the value of a feature.
+    pub fn is_missing(&self, feature: usize, item: usize) -> bool {
+        self.missing.get(feature, item)
+    }
+
+    /// The same, to be written.
     pub fn row_mut(&mut self, item: usize) -> &mut [f32] {
         &mut self.rows[item * distance::stride(self.dim)..][..self.dim]
     }

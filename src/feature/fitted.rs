@@ -117,6 +117,11 @@ impl Fitter {
         }
     }
 
+    /// What it is fitted for.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
     /// Adds one track's raw values, one entry for each feature.
     pub fn push<'a>(&mut self, raw: impl Fn(&Feature) -> Option<Raw<'a>>) {
         for (index, feature) in self.schema.features.iter().enumerate() {

@@ -65,7 +65,7 @@ impl BatchParts {
 
     /// How many results all answers have together.
     pub fn n_results(&self) -> usize {
-        self.entries.iter().map(|entry| self.found(entry).map_or(0, |found| found.hits.len())).sum()
+        self.entries.iter().map(|entry| self.found(entry).map_or(0, |found| found.ranking.hits.len())).sum()
     }
 
     fn found(&self, entry: &BatchEntry) -> Option<&Found> {
@@ -76,7 +76,7 @@ impl BatchParts {
     }
 
     fn n_results_of(&self, entry: usize) -> usize {
-        self.found(&self.entries[entry]).map_or(0, |found| found.hits.len())
+        self.found(&self.entries[entry]).map_or(0, |found| found.ranking.hits.len())
     }
 
     /// The next entries that are made as a whole; none where the next one is large.
@@ -98,7 +98,8 @@ impl BatchParts {
         let made = match entry {
             BatchEntry::Refused(problem) => return refusal(problem),
             BatchEntry::Found(place) => self.batch.of(*place).map_err(Problem::from).and_then(|found| {
-                let results = found.prepared.show(&self.served.snapshot, &found.hits, 0)?;
+                let places = 0..found.ranking.hits.len();
+                let results = found.prepared.show(&self.served.snapshot, &found.ranking, places)?;
                 Ok(self.answer(found, results))
             }),
         };
@@ -121,11 +122,11 @@ impl BatchParts {
             let head = serde_json::to_vec(&AnswerView { status: 200, answer: &empty })?;
             json.extend_from_slice(&head[..head.len() - EMPTY.len() - 1]);
         }
-        let end = found.hits.len().min(start + PART);
-        let slices: Vec<_> = found.hits[start..end].chunks(SLICE).enumerate().collect();
-        let make = |(index, hits): (usize, &[crate::index::Hit])| -> Result<Vec<u8>, StreamError> {
+        let end = found.ranking.hits.len().min(start + PART);
+        let slices: Vec<_> = (start..end).step_by(SLICE).map(|place| place..end.min(place + SLICE)).collect();
+        let make = |places: std::ops::Range<usize>| -> Result<Vec<u8>, StreamError> {
             let mut json = Vec::new();
-            for result in found.prepared.show(&self.served.snapshot, hits, start + index * SLICE)? {
+            for result in found.prepared.show(&self.served.snapshot, &found.ranking, places)? {
                 if result.rank > 1 {
                     json.push(b',');
                 }
@@ -137,7 +138,7 @@ impl BatchParts {
         for slice in made {
             json.extend_from_slice(&slice?);
         }
-        if end == found.hits.len() {
+        if end == found.ranking.hits.len() {
             json.extend_from_slice(EMPTY);
             json.push(b'}');
             self.n_made += 1;

@@ -7,7 +7,7 @@ use actix_web::web;
 
 use crate::cache::{ExplanationKeys, Key, Seen, Trace, Value};
 use crate::index::Hit;
-use crate::query::{Answer, Plan};
+use crate::query::{Answer, Plan, Ranking};
 use crate::track::ItemIdx;
 
 use super::pieces::Pieces;
@@ -79,27 +79,27 @@ async fn plain(work: &Arc<Work>) -> Result<Computed, Problem> {
     let job = {
         let work = Arc::clone(work);
         move || {
-            let (plan, hits) = work.find()?;
-            show(&work, plan, &hits, &[])
+            let (plan, ranking) = work.find()?;
+            show(&work, plan, &ranking, &[])
         }
     };
     run(work.estimated_us, job).await
 }
 
 async fn explained(state: &State, work: &Arc<Work>, trace: &Trace) -> Result<Computed, Problem> {
-    let (plan, hits) = {
+    let (plan, ranking) = {
         let work = Arc::clone(work);
         let estimated_us = work.estimated_us;
         run(estimated_us, move || Ok(work.find()?)).await?
     };
     let keys = ExplanationKeys::of(work.served.identity(), &work.prepared);
-    let items: Vec<ItemIdx> = hits.iter().map(|hit| hit.item).collect();
+    let items: Vec<ItemIdx> = ranking.hits.iter().map(|hit| hit.item).collect();
     let known = state.cache().explanations(&keys, &items, trace).await;
     let job = {
         let (work, values) = (Arc::clone(work), known.values.clone());
         move || {
-            let explanations = complete(&work, &hits, values)?;
-            Ok((show(&work, plan, &hits, &explanations)?, explanations))
+            let explanations = complete(&work, &ranking.hits, values)?;
+            Ok((show(&work, plan, &ranking, &explanations)?, explanations))
         }
     };
     let (computed, explanations) = run(work.estimated_us, job).await?;
@@ -120,10 +120,10 @@ fn complete(work: &Work, hits: &[Hit], known: Vec<Option<Value>>) -> Result<Vec<
     hits.iter().zip(known).map(complete).collect()
 }
 
-fn show(work: &Work, plan: Plan, hits: &[Hit], explanations: &[Value]) -> Result<Computed, Problem> {
+fn show(work: &Work, plan: Plan, ranking: &Ranking, explanations: &[Value]) -> Result<Computed, Problem> {
     let snapshot = &work.served.snapshot;
     let engine = plan.engine.name();
-    let results = work.prepared.show_plain(snapshot, hits, 0)?;
+    let results = work.prepared.show_plain(snapshot, ranking, 0..ranking.hits.len())?;
     let mut answer = Answer::new(snapshot, &work.prepared, plan, results, Default::default());
     Ok((engine, Pieces::of(&mut answer, explanations)?))
 }
@@ -183,7 +183,7 @@ mod tests {
         let request = serde_json::json!({"targets": {"energy": 0.5}, "k": k, "explain": true});
         let request = serde_json::from_value(request).unwrap();
         let prepared = Prepared::new(&served.snapshot, &request).unwrap();
-        let plan = prepared.plan(&served.snapshot, prepared.k);
+        let plan = prepared.plan(&served.snapshot, prepared.depth());
         Work { served, prepared, plan, estimated_us: 1e6 }
     }
 

@@ -17,6 +17,7 @@
 //! batch_parts.rs   what was found -> its answer
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
+//! map.rs           /api/v1/map
 //! indexes.rs       /api/v1/indexes
 //! admin.rs         /api/v1/admin/reload
 //! auth.rs          who may administer the server
@@ -40,6 +41,7 @@ mod cached;
 mod health;
 mod indexes;
 mod json;
+mod map;
 mod metrics;
 mod page;
 mod pieces;
@@ -117,6 +119,9 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(read("/api/v1/similar/{id}", similar::get))
         .service(read("/api/v1/tracks", tracks::search))
         .service(read("/api/v1/tracks/{id}", tracks::get))
+        .service(read("/api/v1/map", map::show))
+        .service(read("/api/v1/map/points", map::points))
+        .service(read("/api/v1/map/nearest", map::nearest))
         .service(read("/api/v1/indexes", indexes::list))
         .service(write("/api/v1/admin/reload", admin::reload))
         .service(read("/api/v1/worker", worker::show));

@@ -104,6 +104,7 @@ mod tests {
             name: Some("\"took_us\":0, \\\"took_us\\\":0".into()),
             artists: Vec::new(),
             album: None,
+            album_image: None,
             year: None,
             release_date: None,
             genres: Vec::new(),
@@ -116,6 +117,7 @@ mod tests {
             id: "a".into(),
             similarity: 0.5,
             track: track.clone(),
+            collapsed: Vec::new(),
             explanation: None,
         };
         Answer {
@@ -130,6 +132,7 @@ mod tests {
             },
             took_us: 7,
             warnings: vec![reason.into()],
+            collapsed_into_seeds: Vec::new(),
             results: (1..=n_results).map(result).collect(),
         }
     }

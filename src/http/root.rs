@@ -8,12 +8,13 @@ use super::query_string::Parameters;
 use super::state::State;
 
 /// Methods, paths and what they are for.
-const ENDPOINTS: [(&str, &str, &str); 11] = [
+const ENDPOINTS: [(&str, &str, &str); 12] = [
     ("POST", "/api/v1/similar", "the tracks most similar to a query"),
     ("POST", "/api/v1/similar/batch", "many queries at once"),
     ("GET", "/api/v1/similar/{id}", "the tracks most similar to one"),
     ("GET", "/api/v1/tracks/{id}", "what is known of a track"),
     ("GET", "/api/v1/tracks?q=", "search by title and artist"),
+    ("GET", "/api/v1/map", "the catalogue on a map"),
     ("GET", "/api/v1/indexes", "the snapshots there are"),
     ("POST", "/api/v1/admin/reload", "serve what CURRENT names, now"),
     ("GET", "/api/v1/worker", "how refreshing the catalogue stands"),

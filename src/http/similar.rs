@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
-use crate::index::Hit;
-use crate::query::{Answer, Plan, Prepared, QueryError, SimilarRequest};
+use crate::query::{Answer, Plan, Prepared, QueryError, Ranking, SimilarRequest};
 use crate::snapshot::Snapshot;
 
 use super::json::Json;
@@ -82,13 +81,13 @@ pub(super) struct Work {
 impl Work {
     fn new(served: Arc<Served>, request: &SimilarRequest) -> Result<Self, Problem> {
         let prepared = Prepared::new(&served.snapshot, request)?;
-        let plan = prepared.plan(&served.snapshot, prepared.k);
+        let plan = prepared.plan(&served.snapshot, prepared.depth());
         let estimated_us = prepared.estimated_us(&served.snapshot, &plan);
         Ok(Self { served, prepared, plan, estimated_us })
     }
 
-    /// The hits, with the plan that found them.
-    pub fn find(&self) -> Result<(Plan, Vec<Hit>), QueryError> {
+    /// The ranking, with the plan that found it.
+    pub fn find(&self) -> Result<(Plan, Ranking), QueryError> {
         self.prepared.find_by(&self.served.snapshot, self.plan.clone())
     }
 }
@@ -123,16 +122,17 @@ enum Body {
 }
 
 fn reply(work: Work, started: Instant) -> Result<(&'static str, Body), Problem> {
-    let (plan, hits) = work.find()?;
+    let (plan, ranking) = work.find()?;
+    let n_results = ranking.hits.len();
     let Work { served, prepared, .. } = work;
     let snapshot = &served.snapshot;
     let engine = plan.engine.name();
-    let body = if hits.len() <= MAX_WHOLE {
-        let results = prepared.show(snapshot, &hits, 0)?;
+    let body = if n_results <= MAX_WHOLE {
+        let results = prepared.show(snapshot, &ranking, 0..n_results)?;
         Body::Whole(encode(&Answer::new(snapshot, &prepared, plan, results, started.elapsed()))?)
     } else {
         let head = encode(&Answer::new(snapshot, &prepared, plan, Vec::new(), started.elapsed()))?;
-        Body::Streamed(Box::new(AnswerParts::new(served, prepared, hits, head)))
+        Body::Streamed(Box::new(AnswerParts::new(served, prepared, ranking, head)))
     };
     Ok((engine, body))
 }

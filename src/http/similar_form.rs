@@ -5,7 +5,7 @@ use crate::query::{Bounds, SimilarRequest};
 use super::problem::Problem;
 use super::query_string::Parameters;
 
-const KNOWN: &str = "k, engine, recall, anchor, base_weights, explain, max_per_artist, diversity, genres, artists, \
+const KNOWN: &str = "k, engine, recall, anchor, base_weights, explain, max_per_artist, diversity, collapse_duplicates, genres, artists, \
     exclude_artists, exclude_ids, explicit, year.min, year.max, popularity.min, popularity.max, weight.FEATURE, \
     target.FEATURE, min.FEATURE and max.FEATURE";
 
@@ -21,6 +21,7 @@ pub(super) fn request(id: String, query: &str) -> Result<SimilarRequest, Problem
     request.explain = given.flag("explain")?.unwrap_or(false);
     request.max_per_artist = given.whole("max_per_artist")?;
     request.diversity = given.number("diversity")?.unwrap_or(request.diversity);
+    request.collapse_duplicates = given.flag("collapse_duplicates")?.unwrap_or(request.collapse_duplicates);
     request.weights = given.numbers("weight.")?.into_iter().collect();
     request.targets = given.numbers("target.")?.into_iter().collect();
     let filters = &mut request.filters;

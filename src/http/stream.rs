@@ -10,8 +10,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-use crate::index::Hit;
-use crate::query::{Prepared, QueryError};
+use crate::query::{Prepared, QueryError, Ranking};
 
 use super::state::Served;
 
@@ -51,7 +50,7 @@ type Made<P> = (Box<P>, Result<Vec<u8>, StreamError>);
 pub(super) struct AnswerParts {
     served: Arc<Served>,
     prepared: Prepared,
-    hits: Vec<Hit>,
+    ranking: Ranking,
     /// The answer up to its first result; taken by the first part.
     head: Vec<u8>,
     n_made: usize,
@@ -79,24 +78,23 @@ impl<P: Parts> PartStream<P> {
 }
 
 impl AnswerParts {
-    /// The answer whose JSON without results is `head`, with the results of `hits`, of which there must be some.
-    pub fn new(served: Arc<Served>, prepared: Prepared, hits: Vec<Hit>, mut head: Vec<u8>) -> Self {
+    /// The answer whose JSON without results is `head`, with the results of `ranking`, of which there must be some.
+    pub fn new(served: Arc<Served>, prepared: Prepared, ranking: Ranking, mut head: Vec<u8>) -> Self {
         debug_assert!(head.ends_with(b"\"results\":[]}"), "results are the last field of an answer");
         head.truncate(head.len() - EMPTY.len());
-        Self { served, prepared, hits, head, n_made: 0 }
+        Self { served, prepared, ranking, head, n_made: 0 }
     }
 }
 
 impl Parts for AnswerParts {
     fn is_over(&self) -> bool {
-        self.n_made == self.hits.len()
+        self.n_made == self.ranking.hits.len()
     }
 
     fn next(&mut self) -> Result<Vec<u8>, StreamError> {
         let mut json = std::mem::take(&mut self.head);
-        let end = self.hits.len().min(self.n_made + PART);
-        let hits = &self.hits[self.n_made..end];
-        for result in self.prepared.show(&self.served.snapshot, hits, self.n_made)? {
+        let end = self.ranking.hits.len().min(self.n_made + PART);
+        for result in self.prepared.show(&self.served.snapshot, &self.ranking, self.n_made..end)? {
             if result.rank > 1 {
                 json.push(b',');
             }

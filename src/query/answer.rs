@@ -1,10 +1,11 @@
 //! What is returned: the JSON of `POST /api/v1/similar`.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::index::Hit;
 use crate::snapshot::Snapshot;
 use crate::track::{ItemIdx, value};
 
@@ -12,6 +13,7 @@ use super::error::QueryError;
 use super::explain::{Explainer, Explanation};
 use super::plan::Plan;
 use super::prepare::Prepared;
+use super::ranking::Ranking;
 
 /// An answer.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +28,8 @@ pub struct Answer {
     pub took_us: u64,
     /// What the asker should know.
     pub warnings: Vec<String>,
+    /// Ids of other recordings of the seeds, which are left out like the seeds; ascending.
+    pub collapsed_into_seeds: Vec<String>,
     /// Best first.
     pub results: Vec<ResultView>,
 }
@@ -56,13 +60,15 @@ pub struct ResultView {
     pub similarity: f32,
     /// What is known of the track.
     pub track: TrackView,
+    /// Ids of other recordings of the same song, left out for this one; ascending.
+    pub collapsed: Vec<String>,
     /// Why it is here, where asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
 }
 
 /// What is shown of a track. Unknown values are null.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TrackView {
     /// Title.
     pub name: Option<String>,
@@ -70,6 +76,8 @@ pub struct TrackView {
     pub artists: Vec<String>,
     /// Album title.
     pub album: Option<String>,
+    /// Address of the album's cover.
+    pub album_image: Option<String>,
     /// Year of release.
     pub year: Option<i64>,
     /// Release date as published.
@@ -94,6 +102,7 @@ impl TrackView {
             name: record.name,
             artists: record.artists,
             album: record.album,
+            album_image: record.album_image,
             year: whole(value::RELEASE_YEAR),
             release_date: record.release_date,
             genres: record.genres,
@@ -105,15 +114,19 @@ impl TrackView {
 }
 
 impl Prepared {
-    /// What is shown of `hits`, the next ones after the first `n_before` of the ranking. Large answers are shown in
-    /// parts, so that they are never in memory as a whole.
+    /// What is shown of the results at `places` of the ranking. Large answers are shown in parts, so that they are never in
+    /// memory as a whole.
+    ///
+    /// # Panics
+    /// When the ranking has no such places.
     pub fn show(
         &self,
         snapshot: &Snapshot,
-        hits: &[Hit],
-        n_before: usize,
+        ranking: &Ranking,
+        places: Range<usize>,
     ) -> Result<Vec<ResultView>, QueryError> {
-        let mut results = self.show_plain(snapshot, hits, n_before)?;
+        let hits = &ranking.hits[places.clone()];
+        let mut results = self.show_plain(snapshot, ranking, places)?;
         if self.explain {
             let explain = self.explainer(snapshot);
             for (result, hit) in results.iter_mut().zip(hits) {
@@ -127,16 +140,18 @@ impl Prepared {
     pub fn show_plain(
         &self,
         snapshot: &Snapshot,
-        hits: &[Hit],
-        n_before: usize,
+        ranking: &Ranking,
+        places: Range<usize>,
     ) -> Result<Vec<ResultView>, QueryError> {
-        let mut results = Vec::with_capacity(hits.len());
-        for (place, hit) in hits.iter().enumerate() {
+        let mut results = Vec::with_capacity(places.len());
+        for place in places {
+            let hit = ranking.hits[place];
             results.push(ResultView {
-                rank: n_before + place + 1,
+                rank: place + 1,
                 id: snapshot.items().id(hit.item).into_owned(),
                 similarity: hit.score,
                 track: TrackView::of(snapshot, hit.item)?,
+                collapsed: ids(snapshot, ranking.collapsed(hit.item)),
                 explanation: None,
             });
         }
@@ -172,7 +187,12 @@ impl Answer {
             plan: plan_view,
             took_us: took.as_micros() as u64,
             warnings: prepared.warnings.clone(),
+            collapsed_into_seeds: ids(snapshot, &prepared.collapsed_into_seeds),
             results,
         }
     }
+}
+
+fn ids(snapshot: &Snapshot, items: &[ItemIdx]) -> Vec<String> {
+    items.iter().map(|item| snapshot.items().id(*item).into_owned()).collect()
 }

@@ -10,7 +10,6 @@ use rayon::prelude::*;
 
 use crate::codec;
 use crate::filter_cache::FilterKey;
-use crate::index::Hit;
 use crate::snapshot::Snapshot;
 
 use super::answer::Answer;
@@ -18,6 +17,7 @@ use super::error::QueryError;
 use super::filter::CheckedFilter;
 use super::plan::Plan;
 use super::prepare::{Prepared, SharedFilter};
+use super::ranking::Ranking;
 use super::request::SimilarRequest;
 use super::search::similar;
 
@@ -29,7 +29,8 @@ pub fn similar_batch(snapshot: &Snapshot, requests: &[SimilarRequest]) -> Vec<Re
         .into_par_iter()
         .map(|found| {
             let found = found?;
-            let results = found.prepared.show(snapshot, &found.hits, 0)?;
+            let places = 0..found.ranking.hits.len();
+            let results = found.prepared.show(snapshot, &found.ranking, places)?;
             Ok(Answer::new(snapshot, &found.prepared, found.plan, results, found.took))
         })
         .collect();
@@ -65,7 +66,7 @@ pub struct Found {
     /// How it was searched for.
     pub plan: Plan,
     /// What was found.
-    pub hits: Vec<Hit>,
+    pub ranking: Ranking,
     /// How long that took.
     pub took: Duration,
 }
@@ -113,10 +114,10 @@ impl Batch {
 fn find(snapshot: &Snapshot, request: &SimilarRequest, filter: &SharedFilter) -> Result<Found, QueryError> {
     let started = Instant::now();
     let mut prepared = Prepared::sharing(snapshot, request, filter)?;
-    let (plan, hits) = prepared.find(snapshot)?;
+    let (plan, ranking) = prepared.find(snapshot)?;
     // Many filters over many items would fill the memory until the last answer is shown.
     prepared.allowed = None;
-    Ok(Found { prepared, plan, hits, took: started.elapsed() })
+    Ok(Found { prepared, plan, ranking, took: started.elapsed() })
 }
 
 /// The requests that differ from all before them, and which of them each request is.

@@ -1,5 +1,4 @@
-//! `max_per_artist`, then maximal marginal relevance (Carbonell & Goldstein 1998), on a ranking that is fetched deeper
-//! until it suffices.
+//! `max_per_artist`, and maximal marginal relevance (Carbonell & Goldstein 1998).
 
 use std::collections::HashMap;
 
@@ -9,41 +8,10 @@ use crate::index::Hit;
 use crate::snapshot::Snapshot;
 
 use super::error::QueryError;
-use super::plan::Plan;
 use super::prepare::Prepared;
 
-/// Hits looked at for each one returned under maximal marginal relevance.
-const POOL: usize = 5;
-
-/// The diversified best k. `search` gives the plain ranking to a depth.
-pub(super) fn run(
-    snapshot: &Snapshot,
-    prepared: &Prepared,
-    search: impl Fn(usize) -> Result<(Plan, Vec<Hit>), QueryError>,
-) -> Result<(Plan, Vec<Hit>), QueryError> {
-    let wanted = if prepared.diversity > 0.0 { prepared.k * POOL } else { prepared.k };
-    let mut depth = wanted;
-    loop {
-        let (plan, hits) = search(depth)?;
-        let exhausted = hits.len() < depth;
-        let mut pool = match prepared.max_per_artist {
-            Some(max) => limit_artists(snapshot, hits, max)?,
-            None => hits,
-        };
-        if exhausted || pool.len() >= wanted {
-            pool.truncate(wanted);
-            if prepared.diversity > 0.0 {
-                pool = spread(snapshot, prepared, pool);
-            }
-            pool.truncate(prepared.k);
-            return Ok((plan, pool));
-        }
-        depth *= 4;
-    }
-}
-
 /// Keeps the best `max` of every main artist; tracks without a known artist are all kept.
-fn limit_artists(snapshot: &Snapshot, hits: Vec<Hit>, max: usize) -> Result<Vec<Hit>, QueryError> {
+pub(super) fn limit_artists(snapshot: &Snapshot, hits: Vec<Hit>, max: usize) -> Result<Vec<Hit>, QueryError> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut kept = Vec::with_capacity(hits.len());
     for hit in hits {
@@ -62,7 +30,7 @@ fn limit_artists(snapshot: &Snapshot, hits: Vec<Hit>, max: usize) -> Result<Vec<
 
 /// Takes, one after another, the hit with the largest
 /// `(1 - diversity) * similarity to the query - diversity * largest similarity to those taken`.
-fn spread(snapshot: &Snapshot, prepared: &Prepared, mut pool: Vec<Hit>) -> Vec<Hit> {
+pub(super) fn spread(snapshot: &Snapshot, prepared: &Prepared, mut pool: Vec<Hit>) -> Vec<Hit> {
     let diversity = prepared.diversity as f32;
     let vectors = snapshot.vectors();
     // The first is taken by similarity alone.

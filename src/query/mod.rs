@@ -11,9 +11,11 @@
 //! plan.rs       which engine, how hard, and why
 //! search.rs     runs the plan
 //! nearest.rs    the same by vector, for programs that bring their own
+//! ranking.rs    from the plain ranking to what is returned
 //! diversify.rs  max_per_artist and maximal marginal relevance
 //! explain.rs    contributions, differences, a sentence
 //! answer.rs     what is returned
+//! map.rs        the catalogue on a map
 //! batch.rs      many requests at once
 //! ```
 
@@ -23,9 +25,11 @@ mod diversify;
 mod error;
 mod explain;
 mod filter;
+mod map;
 mod nearest;
 mod plan;
 mod prepare;
+mod ranking;
 mod request;
 mod search;
 mod vector;
@@ -36,9 +40,11 @@ pub use answer::{Answer, PlanView, ResultView, TrackView};
 pub use batch::{Batch, Found, similar_batch};
 pub use error::QueryError;
 pub use explain::{Difference, Explanation};
+pub use map::{AxisView, MapBounds, MapTrack, MapView, map, near_on_map};
 pub use nearest::{NearestRequest, nearest};
 pub use plan::{EngineChoice, Plan, distance_from_build};
 pub use prepare::Prepared;
+pub use ranking::Ranking;
 pub use request::{Bounds, Filters, MAX_K, SimilarRequest};
 pub use search::similar;
 

@@ -31,7 +31,7 @@ pub struct Prepared {
     pub feature_weights: Vec<f64>,
     /// Whether the query lacks a value, by feature.
     pub missing: Vec<bool>,
-    /// Items never returned, ascending: the seeds, and removed ones.
+    /// Items never returned, ascending: the seeds, other recordings of theirs where those are collapsed, and removed ones.
     pub excluded: Vec<ItemIdx>,
     /// The items that may be returned; all where there is no filter.
     pub allowed: Option<Arc<Allowed>>,
@@ -49,6 +49,10 @@ pub struct Prepared {
     pub max_per_artist: Option<usize>,
     /// 0..=1
     pub diversity: f64,
+    /// Whether other recordings are collapsed, and there are any.
+    pub collapse: bool,
+    /// Other recordings of the seeds that could have been returned, ascending.
+    pub collapsed_into_seeds: Vec<ItemIdx>,
     /// What the asker should know.
     pub warnings: Vec<String>,
 }
@@ -94,7 +98,18 @@ impl Prepared {
             filter_key = Some(checked.key());
         }
         let query = compile(schema, &vector.vector, &weighting)?;
+        let collapse = request.collapse_duplicates && snapshot.overview().has_duplicates();
+        let mut collapsed_into_seeds = Vec::new();
+        if collapse {
+            collapsed_into_seeds = same_recordings(snapshot, &vector.seeds);
+            collapsed_into_seeds
+                .retain(|item| allowed.as_ref().is_none_or(|allowed| allowed.items().contains(*item)));
+        }
         let mut excluded = vector.seeds;
+        if !collapsed_into_seeds.is_empty() {
+            excluded.extend_from_slice(&collapsed_into_seeds);
+            excluded.sort_unstable();
+        }
         if !snapshot.excluded().is_empty() {
             // A seed is never among them: it would not have been found.
             excluded.extend_from_slice(snapshot.excluded());
@@ -113,9 +128,21 @@ impl Prepared {
             explain: request.explain,
             max_per_artist: request.max_per_artist,
             diversity: request.diversity,
+            collapse,
+            collapsed_into_seeds,
             warnings,
         })
     }
+}
+
+/// Other recordings of `seeds`, which ascend, that were not removed; ascending.
+fn same_recordings(snapshot: &Snapshot, seeds: &[ItemIdx]) -> Vec<ItemIdx> {
+    let same = seeds.iter().flat_map(|seed| snapshot.overview().same_recording(*seed));
+    let is_other = |item: &ItemIdx| seeds.binary_search(item).is_err() && !snapshot.is_removed(*item);
+    let mut others: Vec<ItemIdx> = same.filter(is_other).collect();
+    others.sort_unstable();
+    others.dedup();
+    others
 }
 
 /// Compiles `vector`, `[schema.dim()]`, under `weighting`; refuses a query that every item would be equally near to.

@@ -41,6 +41,8 @@ pub struct SimilarRequest {
     pub max_per_artist: Option<usize>,
     /// 0 ranks by similarity alone, up to 1 by being unlike what is already in the answer.
     pub diversity: f64,
+    /// Whether other recordings of the same song are left out: of a result, and of the seeds.
+    pub collapse_duplicates: bool,
     /// What the answer may contain.
     pub filters: Filters,
 }
@@ -61,6 +63,7 @@ impl Default for SimilarRequest {
             explain: false,
             max_per_artist: None,
             diversity: 0.0,
+            collapse_duplicates: true,
             filters: Filters::default(),
         }
     }

@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use crate::distance::Query;
-use crate::index::{Allowed, Engine, EngineKind, Found, Hit, SearchRequest};
+use crate::index::{Allowed, Engine, EngineKind, Found, SearchRequest};
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
 
 use super::answer::Answer;
-use super::diversify;
 use super::error::QueryError;
 use super::plan::{EngineChoice, Plan, Situation, distance_from_build, plan};
 use super::prepare::Prepared;
+use super::ranking::Ranking;
 use super::request::SimilarRequest;
 
 /// Answers `request` from `snapshot`.
@@ -29,12 +29,12 @@ impl Prepared {
     /// The answer; `started` is when the request came in. `snapshot` must be the one this was prepared for, here and
     /// in all that follows.
     pub fn answer(&self, snapshot: &Snapshot, started: Instant) -> Result<Answer, QueryError> {
-        let (plan, hits) = self.find(snapshot)?;
-        let results = self.show(snapshot, &hits, 0)?;
+        let (plan, ranking) = self.find(snapshot)?;
+        let results = self.show(snapshot, &ranking, 0..ranking.hits.len())?;
         Ok(Answer::new(snapshot, self, plan, results, started.elapsed()))
     }
 
-    /// About how many microseconds [`Self::answer`] will take if `plan`, that of its `k`, is followed, so that a server
+    /// About how many microseconds [`Self::answer`] will take if `plan`, that of its [`Self::depth`], is followed, so that a server
     /// can keep its threads responsive; infinite where that cannot be foreseen.
     pub fn estimated_us(&self, snapshot: &Snapshot, plan: &Plan) -> f64 {
         if self.is_diversified() {
@@ -45,38 +45,25 @@ impl Prepared {
         plan.estimated_us + n_results as f64 * result_us
     }
 
-    /// Which engine, how hard, and why, for the best `k`.
+    /// Which engine, how hard, and why, for the plain ranking's best `k`.
     pub fn plan(&self, snapshot: &Snapshot, k: usize) -> Plan {
         let distance = distance_from_build(snapshot.schema(), &self.feature_weights);
         make_plan(snapshot, self.engine, &self.target(k), self.recall, distance)
     }
 
-    /// The ranked hits, diversified if asked for, with the plan that found them.
-    pub fn find(&self, snapshot: &Snapshot) -> Result<(Plan, Vec<Hit>), QueryError> {
-        if self.is_diversified() {
-            diversify::run(snapshot, self, |k| self.follow(snapshot, self.plan(snapshot, k), k))
-        } else {
-            self.follow(snapshot, self.plan(snapshot, self.k), self.k)
-        }
+    /// The ranking, diversified if asked for, with the plan that found it.
+    pub fn find(&self, snapshot: &Snapshot) -> Result<(Plan, Ranking), QueryError> {
+        self.find_by(snapshot, self.plan(snapshot, self.depth()))
     }
 
-    /// The same where the plan for `k` is known already; with diversity it is of no use, since more is looked at.
-    pub fn find_by(&self, snapshot: &Snapshot, plan: Plan) -> Result<(Plan, Vec<Hit>), QueryError> {
-        if self.is_diversified() { self.find(snapshot) } else { self.follow(snapshot, plan, self.k) }
-    }
-
-    fn follow(&self, snapshot: &Snapshot, plan: Plan, k: usize) -> Result<(Plan, Vec<Hit>), QueryError> {
-        let found = execute(snapshot, &plan, &self.target(k))?;
-        Ok((plan, found.hits))
+    /// The same where the plan for [`Self::depth`] is known already.
+    pub fn find_by(&self, snapshot: &Snapshot, plan: Plan) -> Result<(Plan, Ranking), QueryError> {
+        self.rank(snapshot, plan, |plan, k| Ok(execute(snapshot, plan, &self.target(k))?.hits))
     }
 
     /// Whether the engine was chosen, not asked for.
     pub fn is_auto(&self) -> bool {
         self.engine == EngineChoice::Auto
-    }
-
-    fn is_diversified(&self) -> bool {
-        self.diversity > 0.0 || self.max_per_artist.is_some()
     }
 
     /// What an engine is asked for.

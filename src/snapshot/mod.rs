@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::artifact::{ArtifactError, Manifest, Removals, SnapshotDir};
 use crate::content::{
-    ITEMS_FILE, Items, TAGS_FILE, TERMS_FILE, TITLES_FILE, Tags, Titles, VECTORS_FILE, Vectors, open_titles,
+    ITEMS_FILE, Items, OVERVIEW_FILE, Overview, TAGS_FILE, TERMS_FILE, TITLES_FILE, Tags, Titles,
+    VECTORS_FILE, Vectors, open_titles,
 };
 use crate::feature::{FittedSchema, Schema};
 use crate::filter_cache::{self, FilterCache};
@@ -35,6 +36,7 @@ struct Open {
     vectors: Vectors,
     tags: Tags,
     titles: Titles,
+    overview: Overview,
     exact: Exact,
     hnsw: Option<Hnsw>,
     forest: Option<Forest>,
@@ -71,6 +73,8 @@ impl Snapshot {
         let (terms_path, terms_file) = entry(TERMS_FILE)?;
         let (path, file) = entry(TITLES_FILE)?;
         let titles = open_titles((&terms_path, terms_file), (&path, file), n_items)?;
+        let (path, file) = entry(OVERVIEW_FILE)?;
+        let overview = Overview::open(&path, file, n_items, dim, schema.features.len())?;
         let (path, file) = entry(EXACT_FILE)?;
         let exact = Exact::open(&path, file, n_items, dim)?;
         let mut hnsw = None;
@@ -96,6 +100,7 @@ impl Snapshot {
             vectors,
             tags,
             titles,
+            overview,
             exact,
             hnsw,
             forest,
@@ -148,6 +153,11 @@ impl Snapshot {
     /// The search by title and artist.
     pub fn titles(&self) -> &Titles {
         &self.open.titles
+    }
+
+    /// The map, quantiles and recordings.
+    pub fn overview(&self) -> &Overview {
+        &self.open.overview
     }
 
     /// The engine, where this generation has it.
@@ -254,6 +264,15 @@ impl Snapshot {
         (!value.is_nan()).then_some(value)
     }
 
+    /// Which provider gave the value of `feature` of an item; `None` where it was imported.
+    pub fn source(&self, feature: usize, item: ItemIdx) -> Option<&str> {
+        let manifest = self.manifest();
+        let source = self.schema().features[feature].source();
+        let column = manifest.raw_columns.iter().position(|column| column == source)?;
+        let provider = self.items().provider(column, item)?;
+        Some(manifest.providers.get(provider).map_or("other", String::as_str))
+    }
+
     /// Reads every file: checksums, then structures; a file that the manifest does not list is an error too. Calls
     /// `progress` with the bytes read.
     pub fn verify(&self, progress: impl FnMut(u64)) -> Result<(), ArtifactError> {
@@ -267,6 +286,7 @@ impl Snapshot {
         self.open.items.verify()?;
         self.open.vectors.verify()?;
         self.open.tags.verify(self.open.items.len())?;
+        self.open.overview.verify(&self.open.vectors)?;
         self.open.exact.verify(&self.open.vectors)?;
         if let Some(hnsw) = &self.open.hnsw {
             hnsw.verify(&self.open.vectors)?;

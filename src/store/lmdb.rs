@@ -175,6 +175,13 @@ impl TrackReader for LmdbStore {
         }
         Ok(())
     }
+
+    fn scan_refreshes(
+        &self,
+        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.shared.scan_refreshes(visit)
+    }
 }
 
 impl CatalogueStore for LmdbStore {
@@ -263,13 +270,6 @@ impl CatalogueStore for LmdbStore {
 }
 
 impl RefreshStore for LmdbStore {
-    fn scan_refreshes(
-        &self,
-        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        self.shared.scan_refreshes(visit)
-    }
-
     fn get_refreshes(&self, ids: &[TrackId]) -> Result<Vec<Option<(Track, Refresh)>>, StoreError> {
         self.shared.get_refreshes(ids)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use crate::store::{CatalogueStore, LmdbOptions, LmdbStore, Provenance, RefreshStore};
+use crate::store::{CatalogueStore, LmdbOptions, LmdbStore, Provenance, RefreshStore, TrackReader};
 
 fn id(text: &str) -> TrackId {
     TrackId::parse(text).unwrap()

@@ -40,6 +40,14 @@ pub trait TrackReader: Send + Sync {
     /// Calls `visit` for every track, bytewise ascending by id, until it breaks: from one consistent reading, where the
     /// store has such a thing.
     fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError>;
+
+    /// The same with what refreshing left with each track, the default where nothing did.
+    fn scan_refreshes(
+        &self,
+        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.scan(&mut |track| visit(track, Refresh::default()))
+    }
 }
 
 /// A catalogue that can be written to, looked into and read through in order.
@@ -58,12 +66,6 @@ pub trait CatalogueStore: TrackReader {
 
 /// A catalogue that keeps what refreshing leaves.
 pub trait RefreshStore: CatalogueStore {
-    /// The same as [`TrackReader::scan`] with what refreshing left with each track, the default where nothing did.
-    fn scan_refreshes(
-        &self,
-        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
-    ) -> Result<(), StoreError>;
-
     /// Tracks by their ids, in their order, with what refreshing left with each; `None` for those there are not.
     fn get_refreshes(&self, ids: &[TrackId]) -> Result<Vec<Option<(Track, Refresh)>>, StoreError>;
 

@@ -180,6 +180,13 @@ impl TrackReader for MongoStore {
     fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
         self.read_all(self.pages(), &mut |track, _| visit(track))
     }
+
+    fn scan_refreshes(
+        &self,
+        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.read_all(self.pages().with_refreshes(), visit)
+    }
 }
 
 impl CatalogueStore for MongoStore {
@@ -238,13 +245,6 @@ impl CatalogueStore for MongoStore {
 }
 
 impl RefreshStore for MongoStore {
-    fn scan_refreshes(
-        &self,
-        visit: &mut dyn FnMut(Track, Refresh) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        self.read_all(self.pages().with_refreshes(), visit)
-    }
-
     fn get_refreshes(&self, ids: &[TrackId]) -> Result<Vec<Option<(Track, Refresh)>>, StoreError> {
         let texts: Vec<&str> = ids.iter().map(TrackId::as_str).collect();
         let mut decoder = self.decoder();

@@ -1,0 +1,115 @@
+//! `GET /api/v1/map`: the catalogue on a map. `GET /api/v1/map/points?ids=`: where tracks are on it.
+//! `GET /api/v1/map/nearest?x=&y=`: which tracks are at a place.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::query::{MapTrack, MapView, map, near_on_map};
+use crate::track::TrackId;
+
+use super::problem::Problem;
+use super::query_string::Parameters;
+use super::state::State;
+
+/// Tracks whose places may be asked for at once.
+const MAX_POINTS: usize = 1_000;
+const DEFAULT_LIMIT: usize = 10;
+const MAX_LIMIT: usize = 100;
+
+/// Where tracks are on the map.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PointsAnswer {
+    /// The generation whose map it is.
+    generation: String,
+    /// x and y by id; tracks there are not, are left out.
+    points: BTreeMap<String, [f32; 2]>,
+}
+
+/// Which tracks are at a place of the map.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NearestAnswer {
+    /// The generation whose map it is.
+    generation: String,
+    /// Nearest first.
+    results: Vec<MapTrack>,
+}
+
+/// `GET /api/v1/map`
+#[utoipa::path(
+    get, path = "/api/v1/map", tag = "catalogue",
+    summary = "The catalogue on a map",
+    responses((status = 200, body = MapView)),
+)]
+pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
+    Parameters::parse(http.query_string())?.finish("none")?;
+    let served = state.served();
+    let view = web::block(move || map(&served.snapshot)).await.map_err(|error| Problem::internal(&error))?;
+    Ok(HttpResponse::Ok().json(view))
+}
+
+/// `GET /api/v1/map/points?ids=`
+#[utoipa::path(
+    get, path = "/api/v1/map/points", tag = "catalogue",
+    summary = "Where tracks are on the map",
+    params(("ids" = String, Query, description = "Ids of up to 1,000 tracks, separated by commas", example = "4hC4daYEUNPZrLKqCWxX9x")),
+    responses((status = 200, body = PointsAnswer)),
+)]
+pub(super) async fn points(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
+    let mut given = Parameters::parse(http.query_string())?;
+    let ids = given.list("ids");
+    given.finish("ids")?;
+    if ids.is_empty() || ids.len() > MAX_POINTS {
+        let detail =
+            format!("`ids` names {} tracks; expected 1 to {MAX_POINTS}, separated by commas", ids.len());
+        return Err(Problem::bad_request("out_of_range", detail).at("ids"));
+    }
+    let served = state.served();
+    let snapshot = &served.snapshot;
+    let place = |id: String| {
+        let item = snapshot.find(&TrackId::parse(&id).ok()?)?;
+        Some((id, snapshot.overview().place(item)))
+    };
+    let points = ids.into_iter().filter_map(place).collect();
+    Ok(HttpResponse::Ok().json(PointsAnswer { generation: snapshot.manifest().generation.clone(), points }))
+}
+
+/// `GET /api/v1/map/nearest?x=&y=`
+#[utoipa::path(
+    get, path = "/api/v1/map/nearest", tag = "catalogue",
+    summary = "Which tracks are at a place of the map",
+    params(
+        ("x" = f32, Query, description = "Along the first axis", example = 0.5),
+        ("y" = f32, Query, description = "Along the second axis", example = -0.5),
+        ("limit" = Option<usize>, Query, description = "How many tracks", minimum = 1, maximum = 100, example = 3),
+    ),
+    responses((status = 200, body = NearestAnswer)),
+)]
+pub(super) async fn nearest(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
+    let mut given = Parameters::parse(http.query_string())?;
+    let at = [coordinate(&mut given, "x")?, coordinate(&mut given, "y")?];
+    let limit = given.whole("limit")?.unwrap_or(DEFAULT_LIMIT);
+    given.finish("x, y and limit")?;
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        let detail = format!("`limit` is {limit}; expected 1 to {MAX_LIMIT}");
+        return Err(Problem::bad_request("out_of_range", detail).at("limit"));
+    }
+    let served = state.served();
+    let find = move || {
+        let results = near_on_map(&served.snapshot, at, limit)?;
+        Ok::<_, Problem>(NearestAnswer { generation: served.snapshot.manifest().generation.clone(), results })
+    };
+    let answer = web::block(find).await.map_err(|error| Problem::internal(&error))??;
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+fn coordinate(given: &mut Parameters, name: &str) -> Result<f32, Problem> {
+    let number = given.number(name)?.map(|number| number as f32).filter(|number| number.is_finite());
+    number.ok_or_else(|| {
+        let detail =
+            format!("`{name}` is missing or no finite number; expected a place on the map, see /api/v1/map");
+        Problem::bad_request("out_of_range", detail).at(name)
+    })
+}
