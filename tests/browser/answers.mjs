@@ -87,7 +87,7 @@ journey("thumbs teach weights", async (visit) => {
   const shown = await page.$$eval(".learned tbody tr", (rows) => rows.map((row) => Number(row.cells[1].textContent)));
   await visit.answered(() => page.click("text=Use these weights"));
   const sliders = await page.$$eval(".slider output", (outputs) => outputs.map((output) => Number(output.textContent)));
-  assert.deepEqual(sliders.filter((weight) => weight > 0.05).sort(), shown.filter((weight) => weight > 0.05).sort());
+  assert.deepEqual(sliders.filter((weight) => weight > 0).sort(), shown.filter((weight) => weight > 0).sort());
   await page.reload();
   await page.waitForSelector(".result");
   assert.match(await page.textContent(".taste"), /5 liked, 3 not/);

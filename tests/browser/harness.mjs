@@ -4,8 +4,8 @@
 import { createRequire } from "node:module";
 import path from "node:path";
 
-// Packages are in $NEARFIELD_BROWSER_PACKAGES (scripts/browser installs them there), so that none are in the source.
-const from = createRequire(path.join(process.env.NEARFIELD_BROWSER_PACKAGES ?? import.meta.dirname, "package.json"));
+// Packages are in $BROWSER_PACKAGES (scripts/browser installs them there), so that none are in the source.
+const from = createRequire(path.join(process.env.BROWSER_PACKAGES ?? import.meta.dirname, "package.json"));
 const { chromium } = from("playwright-core");
 export const axeSource = from("axe-core").source;
 
@@ -89,7 +89,7 @@ export class Visit {
 }
 
 export function launch() {
-  return chromium.launch({ executablePath: process.env.NEARFIELD_BROWSER ?? "/usr/bin/chromium", args: FLAGS });
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
 }
 
 // Runs all journeys against the server at `base`; the number that failed.
@@ -107,7 +107,7 @@ export async function run(base, only = "") {
     } catch (error) {
       failed += 1;
       console.log(`FAILED  ${name}\n${error.stack}\n${visit.complaints.join("\n")}`);
-      if (process.env.NEARFIELD_BROWSER_SHOTS) await visit.page?.screenshot({ path: path.join(process.env.NEARFIELD_BROWSER_SHOTS, `${name.replaceAll(/\W+/g, "-")}.png`) });
+      if (process.env.BROWSER_SHOTS) await visit.page?.screenshot({ path: path.join(process.env.BROWSER_SHOTS, `${name.replaceAll(/\W+/g, "-")}.png`) });
     }
     await visit.context?.close();
   }

@@ -3,7 +3,7 @@
 import { explain } from "./api.js";
 import { clear, h } from "./dom.js";
 import { labelOf, ordinal, share, write } from "./features.js";
-import { setWeights } from "./sliders.js";
+import { setWeights, writeWeight } from "./sliders.js";
 
 const known = (percentile) => typeof percentile === "number";
 
@@ -52,7 +52,7 @@ function change(feature, { weight, to, factor }, what) {
   const use = h("button", { type: "button", class: "small" }, "Try it");
   use.addEventListener("click", () => setWeights({ [feature]: to }, `try ${feature}`));
   const amount = known(factor) ? ` (× ${times(factor)})` : "";
-  return h("li", {}, h("span", {}, h("b", {}, labelOf(feature)), ` from ${Number(weight.toFixed(2))} to ${Number(to.toFixed(3))}${amount} ${what}`), use);
+  return h("li", {}, h("span", {}, h("b", {}, labelOf(feature)), ` from ${writeWeight(weight)} to ${Number(to.toPrecision(6))}${amount} ${what}`), use);
 }
 
 // Asks and shows what would drop a track from the answer, or bring it in.
@@ -63,7 +63,7 @@ export async function explainInto(panel, request, id) {
     const { explain: _, ...query } = request;
     const { data } = await explain(query, id);
     const what = data.in_top_k ? `drops it from the top ${data.k}` : `brings it into the top ${data.k}`;
-    const others = Object.entries(data.counterfactuals).filter(([name, found]) => found && name !== data.smallest?.feature);
+    const others = Object.entries(data.counterfactuals ?? {}).filter(([name, found]) => found && name !== data.smallest?.feature);
     clear(
       panel,
       h("p", {}, data.summary),

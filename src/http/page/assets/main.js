@@ -33,7 +33,9 @@ const runner = new Runner({
     forgive();
     const { data, request, ms } = answer;
     byId("timing").textContent = `${data.engine} · ${ms.toFixed(0)} ms`;
-    clear(byId("notes"), data.warnings.map((warning) => h("p", { class: "note card" }, warning)));
+    const others = data.collapsed_into_seeds?.length;
+    const left = others && `${others} other ${others === 1 ? "release" : "releases"} of what you chose ${others === 1 ? "is" : "are"} left out.`;
+    clear(byId("notes"), data.warnings.map((warning) => h("p", { class: "note card" }, warning)), left && h("p", { class: "hint aside" }, left));
     showResults(data, request);
     showAims(data);
     suggest(data.results);

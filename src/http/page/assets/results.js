@@ -1,13 +1,13 @@
 // The answer as a list of cards, which keep their place on the screen while weights change.
 
 import * as state from "./state.js";
-import { remember } from "./api.js";
+import { remember, track } from "./api.js";
 import { Bar, legend, scaleOf } from "./bars.js";
 import { byId, clear, h, icon, iconButton } from "./dom.js";
 import { differences, explainInto } from "./explain.js";
 import { combobox } from "./search.js";
 import { thumb, verdictOf } from "./taste.js";
-import { artistsOf, cover, nameOf, titleOf } from "./tracks.js";
+import { artistsOf, cover, nameOf, titleOf, trackLine } from "./tracks.js";
 
 const cards = new Map();
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -39,22 +39,23 @@ class Card {
   }
 
   show(result, scale, order) {
-    const { track, explanation, similarity } = result;
-    const fresh = this.title !== titleOf(track, this.id);
-    this.title = titleOf(track, this.id);
+    const { explanation, similarity } = result;
+    const fresh = this.title !== titleOf(result.track, this.id);
+    this.title = titleOf(result.track, this.id);
     this.explanation = explanation;
     this.rank.textContent = result.rank;
-    if (fresh) this.showTrack(track);
+    if (fresh) this.showTrack(result.track);
     this.similarity.textContent = similarity.toFixed(3);
     this.bar.show(explanation.contributions, scale, order);
     this.sentence.textContent = explanation.summary;
     const same = result.collapsed ?? [];
-    clear(this.same, same.length > 0 && h("p", { class: "muted" }, `${same.length} more ${same.length === 1 ? "release" : "releases"} of this recording: `, h("span", { class: "ids" }, same.join(", "))));
+    if (this.others !== same.join()) clear(this.same, same.length > 0 && releases(same));
+    this.others = same.join();
     if (this.asked && this.asked !== JSON.stringify(request)) this.closeWhy();
     this.showTable();
   }
 
-  showTrack(track) {
+  showTrack(view) {
     const { id, title } = this;
     this.similarity = h("span", { class: "similarity", title: "Similarity, −1 to 1" });
     const genre = (name) => {
@@ -62,11 +63,11 @@ class Card {
       button.addEventListener("click", () => state.set({ genres: [...new Set([...state.get().genres, name])] }));
       return button;
     };
-    const more = [track.album, track.year].filter(Boolean).join(" · ");
+    const more = [view.album, view.year].filter(Boolean).join(" · ");
     clear(
       this.head,
-      cover(track, id),
-      h("div", { class: "names" }, h("h3", {}, title), h("p", {}, artistsOf(track)), h("p", { class: "muted" }, more, track.explicit && h("abbr", { title: "explicit lyrics" }, "E"), (track.genres ?? []).slice(0, 3).map(genre))),
+      cover(view, id),
+      h("div", { class: "names" }, h("h3", {}, title), h("p", {}, artistsOf(view)), h("p", { class: "muted" }, more, view.explicit && h("abbr", { title: "explicit lyrics" }, "E"), (view.genres ?? []).slice(0, 3).map(genre))),
       h("div", { class: "score" }, this.similarity, h("span", { class: "muted" }, "similar")),
     );
     const add = (name, label, unlike) => {
@@ -112,14 +113,24 @@ class Card {
   }
 }
 
+// Other releases of the same recording, looked up when they are asked for.
+function releases(ids) {
+  const lines = h("ul", { class: "lines" });
+  const title = `${ids.length} more ${ids.length === 1 ? "release" : "releases"} of this recording`;
+  const fold = h("details", {}, h("summary", {}, title), lines);
+  const line = (id) => track(id).then((view) => trackLine(id, view, {}, [view.album, view.year].filter(Boolean).join(" · ")), () => h("li", { class: "muted" }, id));
+  fold.addEventListener("toggle", async () => fold.open && !lines.children.length && clear(lines, await Promise.all(ids.map(line))), { once: true });
+  return fold;
+}
+
 // A track that is not in the answer, and what would bring it in.
 function elsewhere() {
   const input = h("input", { id: "elsewhere", type: "search", role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "elsewhere-found", autocomplete: "off", placeholder: "Title or artist" });
   const found = h("ul", { id: "elsewhere-found", role: "listbox", "aria-label": "Tracks found", hidden: true });
   const panel = h("div", { class: "panel", hidden: true, "aria-live": "polite" });
   const title = h("p", { class: "muted" });
-  combobox(input, found, (id, track) => {
-    title.textContent = nameOf(track, id);
+  combobox(input, found, (id, view) => {
+    title.textContent = nameOf(view, id);
     explainInto(panel, request, id);
   });
   return h("div", { class: "card elsewhere" }, h("label", { for: "elsewhere", class: "label" }, "Why is a track not here?"), h("div", { class: "combo plain" }, input, found), title, panel);

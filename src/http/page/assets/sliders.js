@@ -11,7 +11,11 @@ const PROFILES = { default: "Balanced", mood: "Mood", dj: "DJ", playlist: "Playl
 let schema;
 const rows = new Map();
 
-const round = (weight) => Math.round(weight * 1000) / 1000;
+// A counterfactual may be a hair beyond its threshold.
+const round = (weight) => Number(weight.toPrecision(9));
+
+// One digit after the point, more where there are more.
+export const writeWeight = (weight) => (Math.abs(weight * 10 - Math.round(weight * 10)) < 1e-9 ? weight.toFixed(1) : String(Number(weight.toFixed(3))));
 
 // Weights that differ from the profile are all that is kept.
 export function setWeights(weights, from) {
@@ -103,7 +107,7 @@ function row(feature) {
     const weight = weightOf(schema, now, feature.name);
     slider.max = Math.max(MOST, weight);
     slider.value = weight;
-    output.textContent = weight.toFixed(1);
+    output.textContent = writeWeight(weight);
     element.classList.toggle("off", weight === 0);
     target.show(now.targets[feature.name]);
     for (const [side, field] of limits) field.show(now.features[feature.name]?.[side]);

@@ -68,7 +68,7 @@ async function learnInto(panel, liked, disliked) {
     const line = (name) => {
       const sure = data.confidence?.[name] ?? 0;
       const meter = h("meter", { min: 0, max: 1, value: sure, "aria-label": `Confidence in ${labelOf(name)}`, title: `confidence ${Math.round(100 * sure)} %` });
-      return h("tr", {}, h("th", { scope: "row" }, labelOf(name)), h("td", { class: "number" }, data.weights[name].toFixed(1)), h("td", {}, meter));
+      return h("tr", {}, h("th", { scope: "row" }, labelOf(name)), h("td", { class: "number" }, data.weights[name].toFixed(2)), h("td", {}, meter));
     };
     const use = h("button", { type: "button", class: "primary small" }, "Use these weights");
     use.addEventListener("click", () => {

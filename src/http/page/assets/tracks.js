@@ -23,11 +23,11 @@ export function cover(track, id) {
 }
 
 // A short line with buttons, for lists beside the answer.
-export function trackLine(id, track, attributes = {}) {
+export function trackLine(id, track, attributes = {}, beside = artistsOf(track)) {
   return h(
     "li",
     { class: "line", ...attributes },
-    h("span", { class: "line-text" }, h("b", {}, titleOf(track, id)), " ", h("span", { class: "muted" }, artistsOf(track))),
+    h("span", { class: "line-text" }, h("b", {}, titleOf(track, id)), " ", h("span", { class: "muted" }, beside)),
     iconButton("plus", `More like ${titleOf(track, id)}`, { onclick: () => addSeed(id) }),
     iconButton("minus", `Not like ${titleOf(track, id)}`, { onclick: () => addSeed(id, true) }),
   );
