@@ -71,14 +71,23 @@ journey("results follow a slider", async (visit) => {
   await page.waitForFunction((least) => Number(document.documentElement.dataset.answers) > least, count);
   assert.notDeepEqual(await visit.ids(), before);
   assert.equal(await page.textContent("output[for=weight-energy]"), "5.0");
+  // From the slider's event to the frame that shows the new results. Reported, not judged: it depends on the machine.
   const times = [];
   for (let step = 1; step <= 20; step += 1) {
-    const started = performance.now();
-    await visit.answered(() => visit.slide("valence", (step % 5) + 0.5));
-    times.push(performance.now() - started);
+    times.push(await page.evaluate((weight) => new Promise((resolve) => {
+      const started = performance.now();
+      const shown = (_, observer) => {
+        observer.disconnect();
+        requestAnimationFrame(() => resolve(performance.now() - started));
+      };
+      new MutationObserver(shown).observe(document.documentElement, { attributeFilter: ["data-answers"] });
+      const slider = document.querySelector("#weight-valence");
+      slider.value = weight;
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+    }), (step % 5) + 0.5));
   }
   times.sort((a, b) => a - b);
-  console.log(`        slider to new results, the test's own overhead included: median ${times[10].toFixed(0)} ms, worst ${times[19].toFixed(0)} ms`);
+  console.log(`        from slider to new results: median ${times[10].toFixed(0)} ms, worst of ${times.length} ${times.at(-1).toFixed(0)} ms`);
   await visit.answered(() => page.click("[data-profile=dj]"));
   assert.equal(await page.textContent("output[for=weight-key]"), "1.0");
   assert.equal(await page.textContent("output[for=weight-energy]"), "1.0");

@@ -13,6 +13,7 @@ mod golden;
 mod http;
 mod import;
 mod nearest;
+mod page;
 mod providers_stub;
 mod removals;
 mod removed;

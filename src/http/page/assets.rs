@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn every_file_is_served() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/page/assets");
-        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+        let name =
+            |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
         let there: BTreeSet<String> = std::fs::read_dir(folder).unwrap().map(name).collect();
         assert_eq!(there, ASSETS.iter().map(|asset| asset.name.to_owned()).collect());
         assert_eq!(find("main.js").map(Asset::content_type), Some("text/javascript; charset=utf-8"));
@@ -119,7 +120,9 @@ mod tests {
             assert!(!html.contains(refused), "{refused}");
         }
         for Asset { name, body } in &ASSETS {
-            for refused in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+            for refused in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"]
+            {
                 assert!(!body.contains(refused), "{refused} in {name}: what is shown would be read as HTML");
             }
         }
@@ -128,7 +131,8 @@ mod tests {
     #[test]
     fn every_import_is_there() {
         for Asset { name, body } in ASSETS.iter().filter(|asset| asset.name.ends_with(".js")) {
-            for line in body.lines().filter(|line| line.starts_with("import ") || line.starts_with("} from ")) {
+            for line in body.lines().filter(|line| line.starts_with("import ") || line.starts_with("} from "))
+            {
                 let path = line.split('"').nth(1).unwrap_or_else(|| panic!("{name}: {line}"));
                 assert!(find(path.trim_start_matches("./")).is_some(), "{name} imports {path}");
             }

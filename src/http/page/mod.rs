@@ -9,8 +9,8 @@
 mod assets;
 
 use actix_web::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY,
-    VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -67,7 +67,8 @@ fn wants_json(headers: &HeaderMap) -> bool {
 
 fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    let mut tags = values.flat_map(|value| value.split(',')).map(|known| known.trim().trim_start_matches("W/"));
+    let mut tags =
+        values.flat_map(|value| value.split(',')).map(|known| known.trim().trim_start_matches("W/"));
     tags.any(|known| known == tag || known == "*")
 }
 
@@ -79,7 +80,8 @@ mod tests {
     use super::*;
 
     fn request(headers: &[(&'static str, &str)]) -> HttpRequest {
-        let request = headers.iter().fold(TestRequest::get(), |request, header| request.append_header(*header));
+        let request =
+            headers.iter().fold(TestRequest::get(), |request, header| request.append_header(*header));
         request.to_http_request()
     }
 
@@ -101,11 +103,18 @@ mod tests {
     fn what_is_known_is_not_sent_again() {
         let asset = assets::index();
         let whole = answer(asset, &request(&[]));
-        assert_eq!((whole.status().as_u16(), whole.body().size()), (200, BodySize::Sized(asset.body().len() as u64)));
+        assert_eq!(
+            (whole.status().as_u16(), whole.body().size()),
+            (200, BodySize::Sized(asset.body().len() as u64))
+        );
         assert_eq!(whole.headers().get(ETAG).unwrap().to_str().unwrap(), asset.tag());
         for known in [asset.tag(), format!("\"other\", W/{}", asset.tag()), "*".into()] {
             let response = answer(asset, &request(&[("if-none-match", &known)]));
-            assert_eq!((response.status().as_u16(), response.body().size()), (304, BodySize::Sized(0)), "{known}");
+            assert_eq!(
+                (response.status().as_u16(), response.body().size()),
+                (304, BodySize::Sized(0)),
+                "{known}"
+            );
             assert_eq!(response.headers().get(CONTENT_SECURITY_POLICY).unwrap(), POLICY);
         }
         assert_eq!(answer(asset, &request(&[("if-none-match", "\"other\"")])).status().as_u16(), 200);

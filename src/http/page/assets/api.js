@@ -3,7 +3,7 @@
 // What the server refused, as it said it.
 export class Problem extends Error {
   constructor(body, status) {
-    super(body.detail || `the server answered ${status}`);
+    super((body.detail || `the server answered ${status}`).replace(/`([^`]*)`/g, "“$1”"));
     this.code = body.code || "";
     this.field = body.field || "";
     this.status = status;

@@ -16,7 +16,7 @@ const WORDS = {
   loudness: ["Sound", "Loudness", "average level in decibels"],
   tempo: ["Rhythm and harmony", "Tempo", "beats per minute", { step: 1 }],
   time_signature: ["Rhythm and harmony", "Time signature", "beats in a bar", { step: 1 }],
-  key: ["Rhythm and harmony", "Key", "neighbours on the circle of fifths are alike", { choices: KEYS.map((name, at) => [at, name]) }],
+  key: ["Rhythm and harmony", "Key", "near on the circle of fifths", { choices: KEYS.map((name, at) => [at, name]) }],
   mode: ["Rhythm and harmony", "Mode", "major or minor", { choices: [[1, "major"], [0, "minor"]] }],
   duration_ms: ["The recording", "Duration", "how long it is", { scale: 60000, unit: "min", step: 0.1 }],
   popularity: ["The recording", "Popularity", "how much it is played, 0 to 100", { step: 1 }],

@@ -29,13 +29,14 @@ let busyTimer;
 
 const runner = new Runner({
   onAnswer(answer) {
+    const { data, request, ms } = answer;
+    if (last && last.data.generation !== data.generation) indexes().then((now) => showIndex(now.data), () => {});
     last = answer;
     forgive();
-    const { data, request, ms } = answer;
     byId("timing").textContent = `${data.engine} · ${ms.toFixed(0)} ms`;
     const others = data.collapsed_into_seeds?.length;
     const left = others && `${others} other ${others === 1 ? "release" : "releases"} of what you chose ${others === 1 ? "is" : "are"} left out.`;
-    clear(byId("notes"), data.warnings.map((warning) => h("p", { class: "note card" }, warning)), left && h("p", { class: "hint aside" }, left));
+    clear(byId("notes"), data.warnings.map((warning) => h("p", { class: "note card" }, warning.replace(/`([^`]*)`/g, "“$1”"))), left && h("p", { class: "hint aside" }, left));
     showResults(data, request);
     showAims(data);
     suggest(data.results);
@@ -70,6 +71,8 @@ function blame(error) {
     input?.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") ?? ""} field-error`.trim());
   }
   const nothing = error.code === "all_weights_zero" && "Nothing matters yet: move a slider, or start from Balanced.";
+  // Nothing is on its way any more.
+  if (!last) clear(byId("view-results"));
   const again = h("button", { type: "button", class: "small", onclick: () => ask() }, "Try again");
   clear(byId("problem"), h("p", {}, nothing || error.message), again);
   byId("problem").hidden = false;
@@ -179,6 +182,14 @@ function follow(now, before, why) {
   else showView();
 }
 
+// What is served: counts and measurements.
+function showIndex(answer) {
+  const served = answer.indexes.find((each) => each.served) ?? index;
+  byId("catalogue").textContent = `${served.n_items.toLocaleString("en")} tracks`;
+  byId("catalogue").title = `snapshot ${served.name}, generation ${answer.serving.generation}`;
+  buildEngines(served);
+}
+
 async function start() {
   let answer;
   try {
@@ -188,15 +199,13 @@ async function start() {
   }
   index = answer.indexes.find((each) => each.served) ?? answer.indexes.find((each) => each.schema && each.name === answer.serving.name);
   if (!index) return blame(new Error("The server does not say what its catalogue holds."));
-  byId("catalogue").textContent = `${index.n_items.toLocaleString("en")} tracks`;
-  byId("catalogue").title = `snapshot ${index.name}, generation ${answer.serving.generation}`;
+  showIndex(answer);
   const features = index.schema.features.map(describe);
   buildSliders(index.schema, features);
   buildFilters();
   buildResults(features);
   buildTaste(index.schema);
   buildMap();
-  buildEngines(index);
   combobox(byId("search"), byId("found"), (id, _, unlike) => state.addSeed(id, unlike));
   state.subscribe(follow);
   const read = () => {

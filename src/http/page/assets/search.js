@@ -59,6 +59,8 @@ export function combobox(input, list, pick) {
     controller = new AbortController();
     try {
       const { data } = await search(text, controller.signal);
+      // Whoever went on does not want a list any more.
+      if (document.activeElement !== input) return;
       show(data.results, "Nothing found. Try fewer letters.");
       say(data.results.length ? `${data.results.length} tracks found` : "nothing found");
     } catch (error) {
@@ -80,6 +82,7 @@ export function combobox(input, list, pick) {
   input.addEventListener("focus", () => input.value.trim() && ask());
   input.addEventListener("blur", close);
   input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
     const last = found.length - 1;
     const moves = { ArrowDown: active < last ? active + 1 : 0, ArrowUp: active > 0 ? active - 1 : last };
     if (event.key in moves) {
