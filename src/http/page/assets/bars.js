@@ -42,7 +42,8 @@ export class Bar {
       part.style.left = `${at(start)}%`;
       part.style.width = `${width}%`;
       const label = labelOf(name);
-      part.textContent = (width / 100) * pixels > LETTER * label.length + 10 ? label : "";
+      const shown = (width / 100) * pixels > LETTER * label.length + 10 ? label : "";
+      if (part.textContent !== shown) part.textContent = shown;
       part.title = `${label} ${share(value)}`;
     }
     for (const [name, part] of this.parts) {
