@@ -54,6 +54,23 @@ journey("a server that is gone, and comes back", async (visit) => {
   assert.ok(await page.locator("#gone").isHidden());
 });
 
+journey("covers, where there are any", async (visit) => {
+  visit.expect(/ERR_FAILED|Failed to load resource/);
+  const page = await visit.open();
+  const png = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M/wHwAEBgIApD5fRAAAAABJRU5ErkJggg==", "base64");
+  await page.route("https://covers.example/**", (route) => (route.request().url().endsWith("there.png") ? route.fulfill({ contentType: "image/png", body: png }) : route.abort()));
+  await page.route("**/api/v1/similar", async (route) => {
+    const response = await route.fetch();
+    const json = await response.json();
+    for (const result of json.results) result.track.album_image = null;
+    json.results[0].track.album_image = "https://covers.example/there.png";
+    json.results[1].track.album_image = "https://covers.example/gone.png";
+    await route.fulfill({ response, json });
+  });
+  await visit.answered(() => page.click("text=Quiet and acoustic"));
+  await page.waitForFunction(() => document.querySelector("img.cover")?.naturalWidth === 1 && document.querySelectorAll(".result .cover.drawn").length === document.querySelectorAll(".result").length - 1);
+});
+
 journey("titles are text, whatever they hold", async (visit) => {
   const page = await visit.open();
   await page.route("**/api/v1/similar", async (route) => {

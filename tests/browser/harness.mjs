@@ -81,10 +81,11 @@ export class Visit {
     return response.json();
   }
 
-  // Some ids of tracks with names and all values.
+  // Some tracks of different artists, with names that can be typed.
   async some(count) {
-    const { results } = await this.api("/api/v1/similar", { targets: { energy: 0.7, valence: 0.5, tempo: 120 }, k: count, max_per_artist: 1 });
-    return results.map(({ id, track }) => ({ id, ...track }));
+    const { results } = await this.api("/api/v1/similar", { targets: { energy: 0.7, valence: 0.5, tempo: 120 }, k: count + 100, max_per_artist: 1 });
+    const typed = results.filter(({ track: { name, artists } }) => /^[A-Za-z][\w ]+$/.test(name) && /^[A-Za-z][\w ]+$/.test(artists[0] ?? ""));
+    return typed.slice(0, count).map(({ id, track }) => ({ id, ...track }));
   }
 }
 

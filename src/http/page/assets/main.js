@@ -34,8 +34,8 @@ const runner = new Runner({
     last = answer;
     forgive();
     byId("timing").textContent = `${data.engine} · ${ms.toFixed(0)} ms`;
-    const others = data.collapsed_into_seeds?.length;
-    const left = others && `${others} other ${others === 1 ? "release" : "releases"} of what you chose ${others === 1 ? "is" : "are"} left out.`;
+    const others = data.collapsed_into_seeds?.length ?? 0;
+    const left = others > 0 && `${others} other ${others === 1 ? "release" : "releases"} of what you chose ${others === 1 ? "is" : "are"} left out.`;
     clear(byId("notes"), data.warnings.map((warning) => h("p", { class: "note card" }, warning.replace(/`([^`]*)`/g, "“$1”"))), left && h("p", { class: "hint aside" }, left));
     showResults(data, request);
     showAims(data);
