@@ -140,7 +140,7 @@ export function showSliders(now) {
   for (const button of byId("weights").querySelectorAll("[data-profile]")) {
     button.setAttribute("aria-pressed", String(button.dataset.profile === now.base && !changed));
   }
-  byId("weights-note").textContent = changed ? `${changed} changed` : (PROFILES[now.base] ?? now.base).toLowerCase();
+  byId("weights-note").textContent = changed ? `${changed} changed` : PROFILES[now.base] ?? now.base;
 }
 
 // What the query aims at, as the answer tells it.
