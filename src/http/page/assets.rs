@@ -37,7 +37,7 @@ macro_rules! assets {
 }
 
 /// All of them; the first is the page itself.
-static ASSETS: [Asset; 25] = assets![
+static ASSETS: [Asset; 28] = assets![
     "index.html",
     "page.css",
     "results.css",
@@ -52,7 +52,9 @@ static ASSETS: [Asset; 25] = assets![
     "explain.js",
     "features.js",
     "filters.js",
+    "history.js",
     "map.js",
+    "problem.js",
     "query.js",
     "results.js",
     "search.js",
@@ -62,6 +64,7 @@ static ASSETS: [Asset; 25] = assets![
     "taste.js",
     "tracks.js",
     "url.js",
+    "watch.js",
     "welcome.js",
 ];
 

@@ -2,12 +2,14 @@
 
 import * as state from "./state.js";
 import { say } from "./announce.js";
-import { call, indexes } from "./api.js";
-import { byId, clear, h, settled } from "./dom.js";
+import { indexes } from "./api.js";
+import { byId, clear, h } from "./dom.js";
 import { buildEngines, showEngines } from "./engines.js";
 import { describe } from "./features.js";
 import { buildFilters, showFilters, suggest } from "./filters.js";
+import { remember, write } from "./history.js";
 import { buildMap, showMap } from "./map.js";
+import { blame, forgive } from "./problem.js";
 import { isEmpty, requestOf, Runner } from "./query.js";
 import { buildResults, showResults } from "./results.js";
 import { combobox } from "./search.js";
@@ -15,7 +17,8 @@ import { showSeeds } from "./seeds.js";
 import { buildSliders, showAims, showSliders } from "./sliders.js";
 import { buildTaste } from "./taste.js";
 import { nameOf } from "./tracks.js";
-import { decode, encode } from "./url.js";
+import { decode } from "./url.js";
+import { watchServer } from "./watch.js";
 import { showWelcome } from "./welcome.js";
 
 const VIEWS = ["results", "map", "engines"];
@@ -24,7 +27,6 @@ const PATIENCE = 150;
 
 let index = null;
 let last = null;
-let lastFrom = null;
 let busyTimer;
 
 const runner = new Runner({
@@ -45,7 +47,7 @@ const runner = new Runner({
     say(first ? `${data.results.length} tracks. First: ${nameOf(first.track, first.id)}, ${first.similarity.toFixed(2)}` : "No track passes these filters.");
     document.documentElement.dataset.answers = Number(document.documentElement.dataset.answers ?? 0) + 1;
   },
-  onError: blame,
+  onError: fail,
   onBusy(busy) {
     byId("answer").setAttribute("aria-busy", String(busy));
     clearTimeout(busyTimer);
@@ -53,41 +55,10 @@ const runner = new Runner({
   },
 });
 
-// Shows an error at the field it is about, and above the answer.
-function blame(error) {
-  forgive();
-  const path = error.field?.replace(/\[.*$/, "") ?? "";
-  const fields = [...document.querySelectorAll("[data-field]")];
-  const match = (name) => fields.find((element) => element.dataset.field.split(" ").includes(name));
-  let field = null;
-  for (let name = path; name && !field; name = name.slice(0, Math.max(0, name.lastIndexOf(".")))) field = match(name);
-  if (field) {
-    field.closest("details")?.setAttribute("open", "");
-    field.classList.add("wrong");
-    field.append(h("p", { class: "error field-error", id: "field-error" }, error.message));
-    const input = field.querySelector("input, select");
-    input?.setAttribute("aria-invalid", "true");
-    input?.setAttribute("data-described", input.getAttribute("aria-describedby") ?? "");
-    input?.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") ?? ""} field-error`.trim());
-  }
-  const nothing = error.code === "all_weights_zero" && "Nothing matters yet: move a slider, or start from Balanced.";
+function fail(error) {
   // Nothing is on its way any more.
   if (!last) clear(byId("view-results"));
-  const again = h("button", { type: "button", class: "small", onclick: () => ask() }, "Try again");
-  clear(byId("problem"), h("p", {}, nothing || error.message), again);
-  byId("problem").hidden = false;
-}
-
-function forgive() {
-  byId("problem").hidden = true;
-  for (const field of document.querySelectorAll(".wrong")) field.classList.remove("wrong");
-  for (const message of document.querySelectorAll(".field-error")) message.remove();
-  for (const input of document.querySelectorAll("[aria-invalid]")) {
-    input.removeAttribute("aria-invalid");
-    if (input.dataset.described) input.setAttribute("aria-describedby", input.dataset.described);
-    else input.removeAttribute("aria-describedby");
-    delete input.dataset.described;
-  }
+  blame(error, index ? ask : start);
 }
 
 function ask() {
@@ -134,35 +105,6 @@ function buildTabs() {
   }
 }
 
-// Changes by the same control one after the other are one entry in the history.
-function remember(now, { from, history: is }) {
-  if (is) {
-    lastFrom = null;
-    return;
-  }
-  const hash = encode(now);
-  if (hash === location.hash) return;
-  const address = location.pathname + location.search + hash;
-  if (from && from === lastFrom) write(address);
-  else {
-    write.flush();
-    history.pushState(null, "", address);
-  }
-  lastFrom = from;
-}
-
-// Browsers refuse to be told hundreds of times a second.
-const write = (() => {
-  let pending = null;
-  const flush = () => {
-    if (pending !== null) history.replaceState(null, "", pending);
-    pending = null;
-  };
-  const later = settled(100, flush);
-  const drop = () => (pending = null);
-  return Object.assign((address) => ((pending = address), later()), { flush, drop });
-})();
-
 function known(wanted) {
   const names = new Set(index.schema.features.map(({ name }) => name));
   const only = (map) => Object.fromEntries(Object.entries(map).filter(([name]) => names.has(name)));
@@ -195,10 +137,10 @@ async function start() {
   try {
     answer = (await indexes()).data;
   } catch (error) {
-    return blame(error);
+    return fail(error);
   }
   index = answer.indexes.find((each) => each.served) ?? answer.indexes.find((each) => each.schema && each.name === answer.serving.name);
-  if (!index) return blame(new Error("The server does not say what its catalogue holds."));
+  if (!index) return fail(new Error("The server does not say what its catalogue holds."));
   showIndex(answer);
   const features = index.schema.features.map(describe);
   buildSliders(index.schema, features);
@@ -217,25 +159,6 @@ async function start() {
   read();
   showSeeds();
   ask();
-}
-
-function watchServer() {
-  let timer = null;
-  const banner = byId("gone");
-  addEventListener("server-gone", () => {
-    if (timer !== null) return;
-    clear(banner, h("p", {}, "The server does not answer. Trying again …"));
-    banner.hidden = false;
-    timer = setInterval(() => call("/healthz").catch(() => {}), 2000);
-  });
-  addEventListener("server-there", () => {
-    if (timer === null) return;
-    clearInterval(timer);
-    timer = null;
-    banner.hidden = true;
-    if (index) ask();
-    else start();
-  });
 }
 
 byId("home").addEventListener("click", (event) => {
@@ -261,6 +184,6 @@ byId("share").addEventListener("click", async () => {
 });
 if (matchMedia("(max-width: 859px)").matches) byId("weights-fold").open = false;
 
-watchServer();
+watchServer(() => (index ? ask() : start()));
 buildTabs();
 start();
