@@ -115,6 +115,9 @@ ensure_rust_component() {
   rustup component add "$2" >&2 || die "'cargo $1' is missing and 'rustup component add $2' failed"
 }
 
+# ensure_command COMMAND PACKAGE: what the examples of README.md run with.
+ensure_command() { command -v "$1" >/dev/null || apt_install "$2"; }
+
 ensure_python3() {
   command -v python3 >/dev/null || apt_install python3 python3-venv
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "Python 3.11 or later is needed"
@@ -209,11 +212,11 @@ e2e_verify() { nearfield_in_e2e inspect --indexes indexes --name main --verify; 
 
 e2e_export() { nearfield_in_e2e export --indexes indexes --name main --vectors vectors.npy --ids ids.txt; }
 
-# Starts the server on a free port and waits for its line `listening on http://127.0.0.1:PORT`.
+# e2e_start [NAME]: serves a snapshot, else `main`, on a free port and waits for the line `listening on http://127.0.0.1:PORT`.
 e2e_start() {
-  local out=$E2E_DIR/serve.out err=$E2E_DIR/serve.err
+  local name=${1:-main} out=$E2E_DIR/serve.out err=$E2E_DIR/serve.err
   : >"$out"
-  (cd "$E2E_DIR" && exec "$NEARFIELD" serve --indexes indexes --name main --bind 127.0.0.1:0) >"$out" 2>"$err" </dev/null &
+  (cd "$E2E_DIR" && exec "$NEARFIELD" serve --indexes indexes --name "$name" --bind 127.0.0.1:0) >"$out" 2>"$err" </dev/null &
   SERVER_PID=$!
   local _
   for _ in $(seq 600); do
@@ -237,6 +240,8 @@ e2e_check_vectors() {
 e2e_check_similar() { "$VENV/bin/python" "$ORACLE/check_similar.py" --csv "$1" --url "$E2E_URL" --queries "$2"; }
 
 e2e_check_batch() { "$VENV/bin/python" "$ORACLE/check_batch.py" --csv "$1" --url "$E2E_URL" --queries "$2"; }
+
+e2e_check_collapse() { "$VENV/bin/python" "$ORACLE/check_collapse.py" --csv "$1" --url "$E2E_URL" --queries "$2"; }
 
 e2e_check_errors() { "$VENV/bin/python" "$ORACLE/check_errors.py" --url "$E2E_URL"; }
 
@@ -337,6 +342,7 @@ end_to_end() {
   tests "vectors against the reference" e2e_check_vectors "$1"
   step "serve" e2e_start
   tests "answers and recall against the reference" e2e_check_similar "$1" "$2"
+  tests "other recordings against the reference" e2e_check_collapse "$1" "$2"
   tests "batches against single queries and the reference" e2e_check_batch "$1" "$2"
   tests "refusals" e2e_check_errors
   step "stop by SIGTERM" e2e_stop

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::manual::{examples, named};
 use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::Measurement;
 use crate::distance::Isa;
@@ -14,6 +15,11 @@ use crate::snapshot::Snapshot;
 
 /// Measured single-threaded against the exact scan, on query points that are not in the catalogue.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("Every engine under every family of weights", "nearfield eval"),
+    ("Recall against latency, drawn", "nearfield eval --engines hnsw,forest --plot recall.svg"),
+    ("Weights of your own kind", "nearfield eval --weights sparse,dj --k 100 --json"),
+]))]
 pub(super) struct EvalArgs {
     #[command(flatten)]
     snapshot: SnapshotFlags,
@@ -26,8 +32,8 @@ pub(super) struct EvalArgs {
     /// Weight families (uniform, random, exponential, sparse) and profiles of the schema
     #[arg(long, value_delimiter = ',', default_value = "uniform,random,exponential,sparse")]
     weights: Vec<String>,
-    /// Engines: exact, hnsw, forest, auto [default: all that the snapshot has, and auto]
-    #[arg(long, value_delimiter = ',')]
+    /// Engines [default: all that the snapshot has, and auto]
+    #[arg(long, value_delimiter = ',', value_parser = named::<String>(["exact", "hnsw", "forest", "auto"]))]
     engines: Vec<String>,
     /// Measure at these efforts too (ef of hnsw, search_k of forest)
     #[arg(long, value_delimiter = ',', value_name = "EFFORT")]

@@ -16,13 +16,19 @@ use crate::config::{
 };
 use crate::eval::below_floor;
 use crate::http::{self, AdminAccess, Settings, State};
-use crate::live::{Follower, Live, LiveSettings};
+use crate::live::{Follower, Live, LiveRecall, LiveSettings};
 
 use super::build::RecallFlag;
 use super::cache_flags::CacheFlags;
+use super::manual::examples;
+use super::recall_flags::LiveRecallFlags;
 use super::{Context, Failure, SnapshotFlags, print_line};
 
 #[derive(Debug, Args)]
+#[command(after_help = examples(&[
+    ("The snapshot `main`, at http://127.0.0.1:8080", "nearfield serve"),
+    ("The demo's, on a free port", "nearfield serve --name demo --bind 127.0.0.1:0"),
+]))]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     snapshot: SnapshotFlags,
@@ -87,6 +93,8 @@ pub(crate) struct ServerFlags {
     pub shutdown_timeout_seconds: u64,
     #[command(flatten)]
     pub cache: CacheFlags,
+    #[command(flatten)]
+    pub live_recall: LiveRecallFlags,
 }
 
 impl ServerFlags {
@@ -165,7 +173,10 @@ pub(crate) fn serve_snapshot(
         None => AdminAccess::Closed,
     };
     let url = format!("http://{address}");
-    let state = State::new(Arc::clone(&live), &which.indexes, flags.settings(admin))?.with_cache(cache);
+    let recall = LiveRecall::start(Arc::clone(&live), flags.live_recall.settings())
+        .map_err(|error| Failure::Work(format!("cannot start the thread of live recall: {error}").into()))?;
+    let state = State::new(Arc::clone(&live), &which.indexes, flags.settings(admin))?;
+    let state = state.with_cache(cache).with_recall(recall);
     let state = web::Data::new(state);
     verify_in_background(&state);
     print_line(format_args!("listening on {url}"))?;

@@ -30,3 +30,5 @@ pub use queries::{EvalError, QuerySet};
 pub use report::table;
 pub use scan_check::find_scan_error;
 pub use weights::{Family, UnknownFamily};
+
+pub(crate) use measure::recall_by_score;

@@ -13,6 +13,7 @@ use crate::query::{Batch, QueryError, SimilarRequest};
 use super::batch_body::{self, Entry, Origin};
 use super::batch_parts::{BatchEntry, BatchParts};
 use super::json::Body;
+use super::openapi::{BatchAnswer, BatchRequest, Unavailable};
 use super::problem::Problem;
 use super::state::{Served, State};
 use super::stream::{MAX_WHOLE, PartStream, Parts};
@@ -37,7 +38,30 @@ impl Batches {
     }
 }
 
-/// `POST /api/v1/similar/batch`
+/// Many queries at once
+///
+/// Answered from one generation, on threads of their own. One query that makes no sense does not fail the others: each has a status of
+/// its own. What queries have in common is done once.
+#[utoipa::path(
+    post,
+    path = "/api/v1/similar/batch",
+    operation_id = "similarBatch",
+    tag = "similarity",
+    request_body(
+        content = BatchRequest,
+        description = "The queries. The content type does not matter.",
+        examples(
+            ("shared" = (summary = "Two queries with the same filter", value = json!({
+                "defaults": {"k": 2, "filters": {"year": {"min": 2000}}},
+                "requests": [{"targets": {"tempo": 120}}, {"targets": {"energy": 0.9}, "k": 1}],
+            }))),
+        ),
+    ),
+    responses(
+        (status = 200, description = "An answer or a refusal for every query.", body = BatchAnswer),
+        (status = 503, response = Unavailable),
+    )
+)]
 pub(super) async fn post(state: web::Data<State>, body: Body) -> Result<HttpResponse, Problem> {
     // Waiting holds no thread.
     let turn = Arc::clone(&state.batches().turns)
@@ -112,6 +136,7 @@ fn answer(state: &State, body: &[u8], cancel: &CancelToken) -> Result<Reply, Pro
     metrics.batched(n_requests);
     for found in batch.searches() {
         metrics.searched(found.plan.engine.name(), found.prepared.is_auto(), found.took);
+        state.recall().offer(&served, &found.prepared, &found.plan);
     }
     send(served, pool, batch, entries, started)
 }

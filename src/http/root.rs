@@ -8,7 +8,7 @@ use super::query_string::Parameters;
 use super::state::State;
 
 /// Methods, paths and what they are for.
-const ENDPOINTS: [(&str, &str, &str); 12] = [
+const ENDPOINTS: [(&str, &str, &str); 13] = [
     ("POST", "/api/v1/similar", "the tracks most similar to a query"),
     ("POST", "/api/v1/similar/batch", "many queries at once"),
     ("GET", "/api/v1/similar/{id}", "the tracks most similar to one"),
@@ -16,6 +16,7 @@ const ENDPOINTS: [(&str, &str, &str); 12] = [
     ("GET", "/api/v1/tracks?q=", "search by title and artist"),
     ("GET", "/api/v1/map", "the catalogue on a map"),
     ("GET", "/api/v1/indexes", "the snapshots there are"),
+    ("GET", "/api/v1/recall", "what the engines find of what is really asked for"),
     ("POST", "/api/v1/admin/reload", "serve what CURRENT names, now"),
     ("GET", "/api/v1/worker", "how refreshing the catalogue stands"),
     ("GET", "/healthz", "whether the server is alive"),

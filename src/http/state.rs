@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPoolBuildError;
 
 use crate::cache::Cache;
-use crate::live::Live;
+use crate::live::{Live, LiveRecall};
 use crate::query::MAX_K;
 
 use super::auth::AdminAccess;
@@ -71,6 +71,7 @@ pub struct State {
     /// Held by the one reload that occupies a thread; others wait without one.
     reloads: Arc<tokio::sync::Mutex<()>>,
     cache: Cache,
+    recall: LiveRecall,
     started: Instant,
 }
 
@@ -85,6 +86,7 @@ impl State {
             settings,
             metrics: Metrics::new(),
             cache: Cache::off(),
+            recall: LiveRecall::off(),
             started: Instant::now(),
         })
     }
@@ -93,6 +95,13 @@ impl State {
     pub fn with_cache(mut self, cache: Cache) -> Self {
         self.metrics.add(|registry| cache.register(registry));
         self.cache = cache;
+        self
+    }
+
+    /// The same with live recall, which is off before.
+    pub fn with_recall(mut self, recall: LiveRecall) -> Self {
+        self.metrics.add(|registry| recall.register(registry));
+        self.recall = recall;
         self
     }
 
@@ -131,6 +140,10 @@ impl State {
 
     pub(super) fn cache(&self) -> &Cache {
         &self.cache
+    }
+
+    pub(super) fn recall(&self) -> &LiveRecall {
+        &self.recall
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

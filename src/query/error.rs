@@ -4,6 +4,7 @@ use super::request::MAX_K;
 use crate::codec::CodecError;
 use crate::feature::MAX_WEIGHT;
 use crate::index::EngineError;
+use crate::suggest;
 
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -23,27 +24,25 @@ pub enum QueryError {
     #[error("`negative_seeds` need at least one seed or target to push away from")]
     OnlyNegative,
     /// There is no such feature.
-    #[error("there is no feature `{name}`{suggestion}; the features are {known}")]
+    #[error("there is no feature `{name}`{known}")]
     UnknownFeature {
         /// Where it was named.
         field: String,
         /// The name.
         name: String,
-        /// ", did you mean ...?" or nothing.
-        suggestion: String,
-        /// All of them.
+        /// The one that was probably meant, and all of them ([`suggest::among`]).
         known: String,
     },
     /// There is no such profile.
-    #[error("there is no weight profile `{name}`; the profiles are {known}")]
+    #[error("there is no weight profile `{name}`{known}")]
     UnknownProfile {
         /// The name.
         name: String,
-        /// All of them.
+        /// The one that was probably meant, and all of them ([`suggest::among`]).
         known: String,
     },
     /// There is no such engine.
-    #[error("there is no engine `{name}`; the engines are auto, exact, hnsw and forest")]
+    #[error("there is no engine `{name}`{}", suggest::among(name, ["auto", "exact", "hnsw", "forest"]))]
     UnknownEngine {
         /// The name.
         name: String,

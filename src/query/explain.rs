@@ -12,7 +12,7 @@ use crate::track::ItemIdx;
 use super::prepare::Prepared;
 
 /// Why one track is in the answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// What the anchor and every weighted feature add to the similarity; the sum is the similarity.
     pub contributions: BTreeMap<String, f64>,
@@ -25,7 +25,7 @@ pub struct Explanation {
 }
 
 /// A raw value on both sides.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Difference {
     /// The query's value, transformed back; null where it has none.
     pub query: Option<f64>,

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! request.rs    what can be asked
+//! described.rs  those parts of it that depend on the schema, for descriptions
 //! whole.rs      its whole numbers
 //! error.rs      what can be wrong with it
 //! weights.rs    request -> weights and anchor
@@ -21,6 +22,7 @@
 
 mod answer;
 mod batch;
+mod described;
 mod diversify;
 mod error;
 mod explain;
@@ -38,6 +40,7 @@ mod whole;
 
 pub use answer::{Answer, PlanView, ResultView, TrackView};
 pub use batch::{Batch, Found, similar_batch};
+pub use described::{EngineName, FeatureBounds, FeatureTargets, FeatureWeights, ProfileName};
 pub use error::QueryError;
 pub use explain::{Difference, Explanation};
 pub use map::{AxisView, MapBounds, MapTrack, MapView, map, near_on_map};

@@ -4,42 +4,55 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::described::{EngineName, FeatureBounds, FeatureTargets, FeatureWeights, ProfileName};
 use super::whole::{whole, whole_or_null};
 
 /// The largest `k` there is; a server may allow less.
 pub const MAX_K: usize = 1_000_000;
 
 /// One similarity query.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimilarRequest {
-    /// Ids of the tracks to be similar to.
+    /// Ids of the tracks to be similar to: their values are averaged, each over the tracks that have it.
+    #[schema(max_items = 1_000)]
     pub seeds: Vec<String>,
-    /// Ids of tracks to be unlike.
+    /// Ids of tracks to be unlike; they need a seed or a target.
+    #[schema(max_items = 1_000)]
     pub negative_seeds: Vec<String>,
     /// How strongly the negative seeds push away.
+    #[schema(minimum = 0, maximum = 100)]
     pub negative_weight: f64,
-    /// Raw values to aim at, by feature.
+    /// Raw values to aim at, by feature: they replace what the seeds say.
+    #[schema(value_type = FeatureTargets)]
     pub targets: BTreeMap<String, f64>,
-    /// Weights by feature.
+    /// Weights by feature; they override the profile.
+    #[schema(value_type = FeatureWeights)]
     pub weights: BTreeMap<String, f64>,
-    /// The profile that `weights` override.
+    /// The profile that `weights` override; `default` where absent.
+    #[schema(value_type = Option<ProfileName>)]
     pub base_weights: Option<String>,
-    /// The anchor; the schema's where absent.
+    /// The anchor; the schema's where absent. The larger, the more being equal counts beside being extreme.
+    #[schema(minimum = 0, maximum = 1_000_000)]
     pub anchor: Option<f64>,
-    /// How many tracks.
+    /// How many tracks; at most 1,000 with `diversity`.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     #[serde(deserialize_with = "whole")]
     pub k: usize,
     /// `auto`, `exact`, `hnsw` or `forest`.
+    #[schema(value_type = EngineName)]
     pub engine: String,
-    /// The recall that `auto` has to meet, above 0 and at most 1.
+    /// The recall that `auto` has to meet, above 0 and at most 1; 1 always scans.
+    #[schema(exclusive_minimum = 0, maximum = 1)]
     pub recall: f64,
     /// Whether to explain every result.
     pub explain: bool,
     /// At most this many tracks with the same main artist.
+    #[schema(minimum = 1)]
     #[serde(deserialize_with = "whole_or_null")]
     pub max_per_artist: Option<usize>,
     /// 0 ranks by similarity alone, up to 1 by being unlike what is already in the answer.
+    #[schema(minimum = 0, maximum = 1)]
     pub diversity: f64,
     /// Whether other recordings of the same song are left out: of a result, and of the seeds.
     pub collapse_duplicates: bool,
@@ -71,26 +84,32 @@ impl Default for SimilarRequest {
 
 /// What an answer may contain. Bounds are inclusive; a track without the value fails them. Lists are any-of and
 /// compared without regard to case.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Filters {
     /// Any of these genres.
+    #[schema(max_items = 10_000)]
     pub genres: Vec<String>,
     /// By any of these artists.
+    #[schema(max_items = 10_000)]
     pub artists: Vec<String>,
     /// By none of these artists.
+    #[schema(max_items = 10_000)]
     pub exclude_artists: Vec<String>,
     /// Only these tracks.
+    #[schema(max_items = 10_000)]
     pub ids: Vec<String>,
     /// None of these tracks.
+    #[schema(max_items = 10_000)]
     pub exclude_ids: Vec<String>,
     /// Explicit or not.
     pub explicit: Option<bool>,
     /// Year of release.
     pub year: Option<Bounds>,
-    /// Popularity.
+    /// Popularity, 0 to 100.
     pub popularity: Option<Bounds>,
     /// Raw values by feature.
+    #[schema(value_type = FeatureBounds)]
     pub features: BTreeMap<String, Bounds>,
 }
 
@@ -102,7 +121,7 @@ impl Filters {
 }
 
 /// Inclusive bounds, either of which may be absent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bounds {
     /// The smallest value that passes.

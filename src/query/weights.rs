@@ -1,6 +1,7 @@
 //! A request's weights and anchor.
 
 use crate::feature::{MAX_WEIGHT, PROFILE_DEFAULT, Schema};
+use crate::suggest;
 
 use super::error::QueryError;
 use super::request::SimilarRequest;
@@ -21,7 +22,7 @@ impl Weighting {
         let base = request.base_weights.as_deref().unwrap_or(PROFILE_DEFAULT);
         let profile = schema.profile(base).ok_or_else(|| QueryError::UnknownProfile {
             name: base.to_owned(),
-            known: schema.profile_names().join(", "),
+            known: suggest::among(base, schema.profile_names()),
         })?;
         let mut features = match &request.base_weights {
             // With targets only, what is neither targeted nor weighted does not count.
@@ -70,22 +71,8 @@ pub(super) fn find_feature<'a>(
 ) -> Result<(usize, &'a crate::feature::Feature), QueryError> {
     schema.feature(name).ok_or_else(|| {
         let names = schema.features.iter().map(|feature| feature.name.as_str());
-        QueryError::UnknownFeature {
-            field,
-            name: name.to_owned(),
-            suggestion: suggestion(name, names.clone()),
-            known: names.collect::<Vec<_>>().join(", "),
-        }
+        QueryError::UnknownFeature { field, name: name.to_owned(), known: suggest::among(name, names) }
     })
-}
-
-/// ", did you mean `x`?" for the nearest of `names`, or nothing where none is near.
-fn suggestion<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let scored = names.map(|known| (strsim::jaro_winkler(&name.to_lowercase(), known), known));
-    match scored.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((score, known)) if score > 0.8 => format!(", did you mean `{known}`?"),
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]
@@ -144,7 +131,9 @@ mod tests {
         check(request(r#"{"base_weights": "loud"}"#), "energy", 0.0, "unknown_profile", "base_weights");
         check(request(r#"{"anchor": -0.5}"#), "energy", 1.0, "out_of_range", "anchor");
         let error = Weighting::of(&schema, &request(r#"{"weights": {"dancability": 1}}"#)).unwrap_err();
-        assert!(error.to_string().contains("did you mean `danceability`?"), "{error}");
+        assert!(error.to_string().contains("`dancability`: did you mean `danceability`?"), "{error}");
+        let error = Weighting::of(&schema, &request(r#"{"base_weights": "moood"}"#)).unwrap_err();
+        assert!(error.to_string().contains("`moood`: did you mean `mood`? There are default, "), "{error}");
     }
 
     #[test]

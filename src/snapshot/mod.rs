@@ -14,7 +14,8 @@ use crate::feature::{FittedSchema, Schema};
 use crate::filter_cache::{self, FilterCache};
 use crate::index::hnsw::GRAPH_FILE;
 use crate::index::{Allowed, BuildMetric, EXACT_FILE, Engine, EngineKind, Exact, FOREST_FILE, Forest, Hnsw};
-use crate::track::{ItemIdx, TrackId};
+use crate::titles::TitleHit;
+use crate::track::{ItemIdx, TrackId, value};
 
 use removed::Removed;
 
@@ -54,6 +55,14 @@ impl Snapshot {
     /// Opens the live generation of snapshot `name` under `indexes`, or the one asked for.
     pub fn open(indexes: &Path, name: &str, generation: Option<&str>) -> Result<Self, ArtifactError> {
         Self::open_directory(&SnapshotDir::new(indexes, name)?.resolve(generation)?)
+    }
+
+    /// Opens the live generation of snapshot `name` under `indexes` as a server would: without the tracks that were removed
+    /// since it was built.
+    pub fn open_live(indexes: &Path, name: &str) -> Result<Self, ArtifactError> {
+        let directory = SnapshotDir::new(indexes, name)?;
+        let snapshot = Self::open_directory(&directory.resolve(None)?)?;
+        Ok(snapshot.with_removals(&directory.removals()?))
     }
 
     /// Opens the generation in `directory`.
@@ -153,6 +162,13 @@ impl Snapshot {
     /// The search by title and artist.
     pub fn titles(&self) -> &Titles {
         &self.open.titles
+    }
+
+    /// At most `limit` tracks with such words in title and artists, best first; of equals, the more popular one.
+    pub fn search_titles(&self, words: &str, limit: usize) -> Vec<TitleHit> {
+        let popularity = self.raw_column(value::POPULARITY);
+        let popularity_of = |item: ItemIdx| popularity.map_or(f64::NAN, |column| column[item.as_usize()]);
+        self.titles().search_among(words, limit, popularity_of, |item| !self.is_removed(item))
     }
 
     /// The map, quantiles and recordings.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::content::fold;
 use crate::filter_cache::{CompiledFilter, FilterKey};
 use crate::snapshot::Snapshot;
+use crate::suggest;
 use crate::track::value;
 
 use super::error::QueryError;
@@ -89,8 +90,13 @@ impl<'a> CheckedFilter<'a> {
         ];
         let mut warnings = Vec::new();
         for (what, names, unknown) in named.into_iter().filter(|(_, _, unknown)| !unknown.is_empty()) {
-            let nobody = names.iter().filter(|name| unknown.binary_search(&fold(name)).is_ok());
-            warnings.extend(nobody.map(|name| format!("no track has the {what} `{name}`")));
+            for name in names {
+                let place = unknown.binary_search_by(|known| known.name.as_str().cmp(&fold(name)));
+                if let Ok(place) = place {
+                    let meant = unknown[place].nearest.as_deref().map(suggest::question).unwrap_or_default();
+                    warnings.push(format!("no track has the {what} `{name}`{meant}"));
+                }
+            }
         }
         warnings
     }
