@@ -12,6 +12,7 @@ TARGET_DIR=${CARGO_TARGET_DIR:-target}
 NEARFIELD=$TARGET_DIR/release/nearfield
 VENV=$TARGET_DIR/venv
 ORACLE=$ROOT/tests/oracle
+SPOTIFY=$ROOT/tests/spotify
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -157,8 +158,12 @@ ensure_browser() {
   die "there is no chromium"
 }
 
-# ensure_venv FOLDER REQUIREMENTS: a virtual environment with the pinned packages of a file.
+# ensure_venv FOLDER REQUIREMENTS...: a virtual environment with the pinned packages of these files.
 ensure_venv() {
+  local file files=()
+  for file in "${@:2}"; do
+    files+=(-r "$file")
+  done
   ensure_python3
   if ! "$1/bin/python" -m pip --version >/dev/null 2>&1; then
     rm -rf "$1"
@@ -168,11 +173,11 @@ ensure_venv() {
       python3 -m venv "$1"
     fi
   fi
-  "$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "$2"
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check "${files[@]}"
 }
 
 # What the tests need, in $VENV.
-ensure_python() { ensure_venv "$VENV" "$ORACLE/requirements.txt"; }
+ensure_python() { ensure_venv "$VENV" "$ORACLE/requirements.txt" "$SPOTIFY/requirements.txt"; }
 
 # --- End to end ----------------------------------------------------------------------------------------------
 #
@@ -245,6 +250,8 @@ e2e_check_collapse() { "$VENV/bin/python" "$ORACLE/check_collapse.py" --csv "$1"
 
 e2e_check_errors() { "$VENV/bin/python" "$ORACLE/check_errors.py" --url "$E2E_URL"; }
 
+e2e_check_spotipy() { "$VENV/bin/python" "$SPOTIFY/check_spotipy.py" --url "$E2E_URL"; }
+
 # SIGTERM must end the server by itself, with exit code 0, within 30 seconds.
 e2e_stop() {
   local pid=$SERVER_PID code=0 _
@@ -276,7 +283,7 @@ e2e_stop() {
 
 PASSED=0
 
-# How many tests a log reports: cargo's harness, Python's unittest, and the closing lines of tests/oracle.
+# How many tests a log reports: cargo's harness, Python's unittest, and the closing lines of tests/oracle and tests/spotify.
 count_tests() {
   awk '
     /^test result: ok\. [0-9]+ passed/ { n += $4 }
@@ -345,5 +352,6 @@ end_to_end() {
   tests "other recordings against the reference" e2e_check_collapse "$1" "$2"
   tests "batches against single queries and the reference" e2e_check_batch "$1" "$2"
   tests "refusals" e2e_check_errors
+  tests "the real spotipy" e2e_check_spotipy
   step "stop by SIGTERM" e2e_stop
 }

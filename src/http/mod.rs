@@ -27,6 +27,7 @@
 //! openapi/         /openapi.json, /docs
 //! root.rs          / as JSON
 //! page/            / for browsers, /assets/{name}
+//! spotify/         /spotify: what clients of Spotify ask for
 //! ```
 //!
 //! One request, one generation: a handler loads the served generation once and answers from it, whatever is swapped in
@@ -54,6 +55,7 @@ mod recall;
 mod root;
 mod similar;
 mod similar_form;
+mod spotify;
 mod state;
 mod stream;
 mod tracks;
@@ -153,7 +155,8 @@ fn routes(config: &mut impl Routes) {
         .service(read("/api/v1/indexes", indexes::list))
         .service(read("/api/v1/recall", recall::show))
         .service(write("/api/v1/admin/reload", admin::reload))
-        .service(read("/api/v1/worker", worker::show));
+        .service(read("/api/v1/worker", worker::show))
+        .service(spotify::scope());
 }
 
 /// A resource that is read: GET and HEAD.

@@ -19,6 +19,7 @@ const ENDPOINTS: [(&str, &str, &str); 13] = [
     ("GET", "/api/v1/recall", "what the engines find of what is really asked for"),
     ("POST", "/api/v1/admin/reload", "serve what CURRENT names, now"),
     ("GET", "/api/v1/worker", "how refreshing the catalogue stands"),
+    ("GET", "/spotify/v1/recommendations", "the same in Spotify's words, and more under /spotify"),
     ("GET", "/healthz", "whether the server is alive"),
     ("GET", "/readyz", "whether it answers every query"),
     ("GET", "/metrics", "what it counts, as OpenMetrics"),

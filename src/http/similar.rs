@@ -127,16 +127,7 @@ pub(super) async fn get(
 
 async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<HttpResponse, Problem> {
     let started = Instant::now();
-    let max_k = state.settings().max_k;
-    if request.k > max_k {
-        return Err(QueryError::k(request.k, max_k).into());
-    }
-    let served = state.served();
-    let work = if prepares_quickly(&served.snapshot, &request) {
-        Work::new(served, &request)?
-    } else {
-        aside(move || Work::new(served, &request)).await?
-    };
+    let work = prepare(&state, state.served(), request).await?;
     let mut response = HttpResponse::Ok();
     response.content_type("application/json");
     if state.cache().is_off() {
@@ -149,6 +140,23 @@ async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<Http
     let (pieces, seen) = cached::answer(&state, work, started).await?;
     response.insert_header((cache_status::NAME, cache_status::value(&seen)));
     Ok(response.body(pieces.joined(started.elapsed())))
+}
+
+/// Validates `request` against the generation it is to be answered from.
+pub(super) async fn prepare(
+    state: &State,
+    served: Arc<Served>,
+    request: SimilarRequest,
+) -> Result<Work, Problem> {
+    let max_k = state.settings().max_k;
+    if request.k > max_k {
+        return Err(QueryError::k(request.k, max_k).into());
+    }
+    if prepares_quickly(&served.snapshot, &request) {
+        Work::new(served, &request)
+    } else {
+        aside(move || Work::new(served, &request)).await
+    }
 }
 
 /// A request that is ready to be searched for.
@@ -226,7 +234,7 @@ fn reply(state: &State, work: Work, started: Instant) -> Result<(&'static str, B
 }
 
 /// Runs `work` on the blocking pool.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     web::block(work).await.map_err(|error| Problem::internal(&error))?

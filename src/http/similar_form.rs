@@ -22,8 +22,7 @@ pub(super) fn request(id: String, query: &str) -> Result<SimilarRequest, Problem
     request.max_per_artist = given.whole("max_per_artist")?;
     request.diversity = given.number("diversity")?.unwrap_or(request.diversity);
     request.collapse_duplicates = given.flag("collapse_duplicates")?.unwrap_or(request.collapse_duplicates);
-    request.weights = given.numbers("weight.")?.into_iter().collect();
-    request.targets = given.numbers("target.")?.into_iter().collect();
+    features(&mut given, '.', &mut request)?;
     let filters = &mut request.filters;
     filters.genres = given.list("genres");
     filters.artists = given.list("artists");
@@ -32,14 +31,27 @@ pub(super) fn request(id: String, query: &str) -> Result<SimilarRequest, Problem
     filters.explicit = given.flag("explicit")?;
     filters.year = bounds(given.number("year.min")?, given.number("year.max")?);
     filters.popularity = bounds(given.number("popularity.min")?, given.number("popularity.max")?);
-    for (feature, min) in given.numbers("min.")? {
-        filters.features.entry(feature).or_default().min = Some(min);
-    }
-    for (feature, max) in given.numbers("max.")? {
-        filters.features.entry(feature).or_default().max = Some(max);
-    }
     given.finish(KNOWN)?;
     Ok(request)
+}
+
+/// Takes what is said of single features, `weight`, `target`, `min` and `max` with `separator` and the feature's name.
+pub(super) fn features(
+    given: &mut Parameters,
+    separator: char,
+    request: &mut SimilarRequest,
+) -> Result<(), Problem> {
+    let mut numbers = |what: &str| given.numbers(&format!("{what}{separator}"));
+    request.weights = numbers("weight")?.into_iter().collect();
+    request.targets = numbers("target")?.into_iter().collect();
+    let filters = &mut request.filters.features;
+    for (feature, min) in numbers("min")? {
+        filters.entry(feature).or_default().min = Some(min);
+    }
+    for (feature, max) in numbers("max")? {
+        filters.entry(feature).or_default().max = Some(max);
+    }
+    Ok(())
 }
 
 fn bounds(min: Option<f64>, max: Option<f64>) -> Option<Bounds> {
@@ -48,30 +60,37 @@ fn bounds(min: Option<f64>, max: Option<f64>) -> Option<Bounds> {
 
 /// The parameter that a field of the JSON request corresponds to; `query` is what was given.
 pub(super) fn parameter_of(field: &str, query: &str) -> String {
-    if field == "weights" {
-        return "weight.FEATURE".to_owned();
-    }
-    if let Some(feature) = field.strip_prefix("weights.") {
-        return format!("weight.{feature}");
-    }
-    if let Some(feature) = field.strip_prefix("targets.") {
-        return format!("target.{feature}");
-    }
-    if let Some(rest) = field.strip_prefix("filters.features.") {
-        return match rest.rsplit_once('.') {
-            Some((feature, side @ ("min" | "max"))) => format!("{side}.{feature}"),
-            // There is no such feature, and either side may have named it.
-            _ => {
-                let min = format!("min.{rest}");
-                let given = Parameters::parse(query).is_ok_and(|mut given| given.text(&min).is_some());
-                if given { min } else { format!("max.{rest}") }
-            }
-        };
+    if let Some(parameter) = feature_parameter(field, query, '.') {
+        return parameter;
     }
     if let Some(rest) = field.strip_prefix("filters.") {
         return rest.to_owned();
     }
     if field.starts_with("seeds") { "id".to_owned() } else { field.to_owned() }
+}
+
+/// The same for what is said of single features ([`features`]); `None` for any other field.
+pub(super) fn feature_parameter(field: &str, query: &str, separator: char) -> Option<String> {
+    let named = |what: &str, feature: &str| format!("{what}{separator}{feature}");
+    if field == "weights" {
+        return Some(named("weight", "FEATURE"));
+    }
+    if let Some(feature) = field.strip_prefix("weights.") {
+        return Some(named("weight", feature));
+    }
+    if let Some(feature) = field.strip_prefix("targets.") {
+        return Some(named("target", feature));
+    }
+    let rest = field.strip_prefix("filters.features.")?;
+    Some(match rest.rsplit_once('.') {
+        Some((feature, side @ ("min" | "max"))) => named(side, feature),
+        // There is no such feature, and either side may have named it.
+        _ => {
+            let min = named("min", rest);
+            let given = Parameters::parse(query).is_ok_and(|mut given| given.text(&min).is_some());
+            if given { min } else { named("max", rest) }
+        }
+    })
 }
 
 #[cfg(test)]

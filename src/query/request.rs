@@ -1,8 +1,11 @@
 //! What can be asked: the JSON of `POST /api/v1/similar`, and the library's own request.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use crate::snapshot::Mean;
 
 use super::described::{EngineName, FeatureBounds, FeatureTargets, FeatureWeights, ProfileName};
 use super::whole::{whole, whole_or_null};
@@ -17,6 +20,11 @@ pub struct SimilarRequest {
     /// Ids of the tracks to be similar to: their values are averaged, each over the tracks that have it.
     #[schema(max_items = 1_000)]
     pub seeds: Vec<String>,
+    /// Groups of tracks to be similar to, each by its mean ([`crate::snapshot::Snapshot::group_mean`]): one seed each, whose
+    /// tracks may be in the answer. For programs: no part of the JSON.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub groups: Vec<Arc<Mean>>,
     /// Ids of tracks to be unlike; they need a seed or a target.
     #[schema(max_items = 1_000)]
     pub negative_seeds: Vec<String>,
@@ -64,6 +72,7 @@ impl Default for SimilarRequest {
     fn default() -> Self {
         Self {
             seeds: Vec::new(),
+            groups: Vec::new(),
             negative_seeds: Vec::new(),
             negative_weight: 0.5,
             targets: BTreeMap::new(),
@@ -79,6 +88,13 @@ impl Default for SimilarRequest {
             collapse_duplicates: true,
             filters: Filters::default(),
         }
+    }
+}
+
+impl SimilarRequest {
+    /// Whether there is anything to be similar to beside targets.
+    pub fn has_seeds(&self) -> bool {
+        !self.seeds.is_empty() || !self.groups.is_empty()
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Weighting {
 impl Weighting {
     /// Resolves profile, overrides and targets.
     pub fn of(schema: &Schema, request: &SimilarRequest) -> Result<Self, QueryError> {
-        let targets_only = request.seeds.is_empty() && !request.targets.is_empty();
+        let targets_only = !request.has_seeds() && !request.targets.is_empty();
         let base = request.base_weights.as_deref().unwrap_or(PROFILE_DEFAULT);
         let profile = schema.profile(base).ok_or_else(|| QueryError::UnknownProfile {
             name: base.to_owned(),
