@@ -29,7 +29,8 @@
 //! worker.rs        /api/v1/worker
 //! worker_metrics.rs  what /metrics says of the worker
 //! openapi/         /openapi.json, /docs
-//! root.rs          /
+//! root.rs          / as JSON
+//! page/            / for browsers, /assets/{name}
 //! spotify/         /spotify: what clients of Spotify ask for
 //! ```
 //!
@@ -52,6 +53,7 @@ mod json;
 mod map;
 mod metrics;
 mod openapi;
+mod page;
 mod pieces;
 mod problem;
 mod query_string;
@@ -142,7 +144,8 @@ struct Route {
 
 fn routes(config: &mut impl Routes) {
     config
-        .service(read("/", root::show))
+        .service(read("/", page::show))
+        .service(read("/assets/{name}", page::asset))
         .service(read("/openapi.json", openapi::show))
         .service(read("/docs", openapi::page))
         .service(read("/docs/{file:.+}", openapi::asset))

@@ -1,6 +1,6 @@
-//! `GET /`: where to go from here.
+//! `GET /` for programs: where to go from here.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::problem::Problem;
@@ -25,8 +25,8 @@ const ENDPOINTS: [(&str, &str, &str); 14] = [
     ("GET", "/metrics", "what it counts, as OpenMetrics"),
 ];
 
-/// `GET /`
-pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
+/// `GET /`, asked for JSON
+pub(super) fn show(state: &State, http: &HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::parse(http.query_string())?.finish("none")?;
     let served = state.served();
     let manifest = served.snapshot.manifest();

@@ -302,7 +302,9 @@ fn health_and_metrics_are_reported() {
 #[test]
 fn the_root_says_where_to_go() {
     let server = Server::start();
-    let root = server.get("/").ok();
+    let root = server.get_with("/", "accept", "application/json");
+    assert_eq!(root.header("vary"), "Accept");
+    let root = root.ok();
     assert_eq!((root["name"].as_str(), root["serving"]["n_items"].as_u64()), (Some("nearfield"), Some(1500)));
     assert!(root["documentation"].as_str().unwrap().contains("docs/api.md"));
     let id = server.ids().remove(0);
@@ -314,7 +316,7 @@ fn the_root_says_where_to_go() {
         };
         assert!(![404, 405].contains(&answer.status), "{endpoint}: {}", answer.text);
     }
-    server.get("/?x=1").refused("/?x=1", 400, "unknown_parameter", "x");
+    server.get_with("/?x=1", "accept", "application/json").refused("/?x=1", 400, "unknown_parameter", "x");
     server.post("/", "{}").refused("POST /", 405, "method_not_allowed", "");
 }
 
