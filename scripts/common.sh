@@ -124,6 +124,40 @@ ensure_python3() {
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "Python 3.11 or later is needed"
 }
 
+ensure_node() {
+  command -v node >/dev/null && command -v npm >/dev/null || apt_install nodejs npm
+  [[ $(node -p 'process.versions.node.split(".")[0]') -ge 20 ]] || die "Node.js 20 or later is needed"
+}
+
+# npm_packages FROM TO: installs the packages that are locked in the folder FROM into the folder TO, where they are not.
+npm_packages() {
+  cmp -s "$1/package-lock.json" "$2/package-lock.json" && return
+  say "installing the packages of ${1#"$ROOT/"} for the tests ..."
+  rm -rf "$2"
+  mkdir -p "$2"
+  cp "$1/package.json" "$1/package-lock.json" "$2/"
+  if ! (cd "$2" && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1); then
+    tail -n 20 "$2/npm.log" >&2
+    # An incomplete folder must not look like a complete one.
+    rm -rf "$2"
+    die "the packages of ${1#"$ROOT/"} could not be installed"
+  fi
+}
+
+# Chromium or Chrome, in $CHROMIUM.
+ensure_browser() {
+  local name
+  [[ -z ${CHROMIUM:-} ]] || return 0
+  command -v chromium google-chrome >/dev/null || apt_install chromium
+  for name in chromium google-chrome; do
+    if CHROMIUM=$(command -v "$name"); then
+      export CHROMIUM
+      return
+    fi
+  done
+  die "there is no chromium"
+}
+
 # ensure_venv FOLDER REQUIREMENTS...: a virtual environment with the pinned packages of these files.
 ensure_venv() {
   local file files=()

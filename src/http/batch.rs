@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::progress::{CancelToken, Cancelled};
 use crate::query::{Batch, QueryError, SimilarRequest};
+use crate::snapshot::Snapshot;
 
 use super::batch_body::{self, Entry, Origin};
 use super::batch_parts::{BatchEntry, BatchParts};
@@ -17,6 +18,7 @@ use super::openapi::{BatchAnswer, BatchRequest, Unavailable};
 use super::problem::Problem;
 use super::state::{Served, State};
 use super::stream::{MAX_WHOLE, PartStream, Parts};
+use super::user;
 
 /// Batches that are searched for at the same time; others wait. Two, so that a small one does not wait for a large one.
 const AT_ONCE: usize = 2;
@@ -110,7 +112,7 @@ fn answer(state: &State, body: &[u8], cancel: &CancelToken) -> Result<Reply, Pro
     let pool = Arc::clone(&state.batches().pool);
     let read = batch_body::read(body, settings.max_batch_requests)?;
     let n_requests = read.len();
-    let (requests, origins, mut entries) = sort_out(read, settings.max_k);
+    let (requests, origins, mut entries) = sort_out(state, &served.snapshot, read);
     let n_results: usize = requests.iter().map(|request| request.k).sum();
     if n_results > settings.max_batch_results {
         let detail = format!(
@@ -163,9 +165,18 @@ fn send(
 
 /// The requests that can be searched for, with their origins; and what there is to say to each of all, as far as that is
 /// known.
-fn sort_out(read: Vec<Entry>, max_k: usize) -> (Vec<SimilarRequest>, Vec<Origin>, Vec<BatchEntry>) {
+fn sort_out(
+    state: &State,
+    snapshot: &Snapshot,
+    read: Vec<Entry>,
+) -> (Vec<SimilarRequest>, Vec<Origin>, Vec<BatchEntry>) {
     let (mut requests, mut origins, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    let max_k = state.settings().max_k;
     for Entry { request, origin } in read {
+        let request = request.and_then(|mut request| {
+            let known = user::set_weights(state, snapshot, &mut request);
+            known.map(|()| request).map_err(|problem| problem.rename_field(|field| origin.path(field)))
+        });
         entries.push(match request {
             Err(problem) => BatchEntry::Refused(problem),
             Ok(request) if request.k > max_k => {

@@ -16,7 +16,7 @@ use crate::track::ItemIdx;
 
 use super::cache_status;
 use super::json::Json;
-use super::openapi::{NotFound, Unavailable};
+use super::openapi::{NotFound, OTHER_SAMPLE_ID, SAMPLE_ID, Unavailable};
 use super::problem::Problem;
 use super::similar::{aside, run};
 use super::state::{Served, State};
@@ -43,7 +43,7 @@ pub(super) struct ExplainRequest {
         track out of the best k or into them.",
     request_body(
         content = ExplainRequest,
-        example = json!({"seeds": ["4hC4daYEUNPZrLKqCWxX9x"], "track": "1Eolhana7nKHYpcYpdVcT5", "k": 10})
+        example = json!({"seeds": [SAMPLE_ID], "track": OTHER_SAMPLE_ID, "k": 10})
     ),
     responses(
         (status = 200, description = "Where the track stands, and why", body = ExplainedTrack),

@@ -19,6 +19,9 @@
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
 //! map.rs           /api/v1/map
+//! weights.rs       POST /api/v1/weights/infer
+//! feedback.rs      /api/v1/feedback
+//! user.rs          whose feedback a query starts from
 //! indexes.rs       /api/v1/indexes
 //! recall.rs        /api/v1/recall
 //! admin.rs         /api/v1/admin/reload
@@ -26,7 +29,8 @@
 //! worker.rs        /api/v1/worker
 //! worker_metrics.rs  what /metrics says of the worker
 //! openapi/         /openapi.json, /docs
-//! root.rs          /
+//! root.rs          / as JSON
+//! page/            / for browsers, /assets/{name}
 //! spotify/         /spotify: what clients of Spotify ask for
 //! ```
 //!
@@ -42,12 +46,14 @@ mod batch_parts;
 mod cache_status;
 mod cached;
 mod explain;
+mod feedback;
 mod health;
 mod indexes;
 mod json;
 mod map;
 mod metrics;
 mod openapi;
+mod page;
 mod pieces;
 mod problem;
 mod query_string;
@@ -59,6 +65,8 @@ mod spotify;
 mod state;
 mod stream;
 mod tracks;
+mod user;
+mod weights;
 mod worker;
 mod worker_metrics;
 
@@ -136,7 +144,8 @@ struct Route {
 
 fn routes(config: &mut impl Routes) {
     config
-        .service(read("/", root::show))
+        .service(read("/", page::show))
+        .service(read("/assets/{name}", page::asset))
         .service(read("/openapi.json", openapi::show))
         .service(read("/docs", openapi::page))
         .service(read("/docs/{file:.+}", openapi::asset))
@@ -153,6 +162,9 @@ fn routes(config: &mut impl Routes) {
         .service(read("/api/v1/map", map::show))
         .service(read("/api/v1/map/points", map::points))
         .service(read("/api/v1/map/nearest", map::nearest))
+        .service(write("/api/v1/weights/infer", weights::post))
+        .service(write("/api/v1/feedback", feedback::post))
+        .service(kept("/api/v1/feedback/{user}", feedback::get, feedback::delete))
         .service(read("/api/v1/indexes", indexes::list))
         .service(read("/api/v1/recall", recall::show))
         .service(write("/api/v1/admin/reload", admin::reload))
@@ -166,8 +178,20 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let methods = guard::Any(guard::Get()).or(guard::Head());
-    route(path, "GET, HEAD", web::route().guard(methods).to(handler))
+    route(path, "GET, HEAD", vec![reading(handler)])
+}
+
+/// A resource that is read and deleted.
+fn kept<R, ReadArgs, D, DeleteArgs>(path: &str, read: R, delete: D) -> Route
+where
+    R: Handler<ReadArgs>,
+    ReadArgs: FromRequest + 'static,
+    R::Output: Responder + 'static,
+    D: Handler<DeleteArgs>,
+    DeleteArgs: FromRequest + 'static,
+    D::Output: Responder + 'static,
+{
+    route(path, "GET, HEAD, DELETE", vec![reading(read), web::delete().to(delete)])
 }
 
 /// A resource that is posted to.
@@ -177,15 +201,25 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    route(path, "POST", web::post().to(handler))
+    route(path, "POST", vec![web::post().to(handler)])
 }
 
-fn route(path: &str, methods: &'static str, handler: actix_web::Route) -> Route {
+fn reading<F, Args>(handler: F) -> actix_web::Route
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler)
+}
+
+fn route(path: &str, methods: &'static str, handlers: Vec<actix_web::Route>) -> Route {
     let refuse = move |request: HttpRequest| {
         let problem = Problem::method_not_allowed(request.method().as_str(), request.path(), methods);
         async move { Err::<HttpResponse, Problem>(problem) }
     };
-    let resource = web::resource(path.to_owned()).route(handler).default_service(web::to(refuse));
+    let resource = web::resource(path.to_owned()).default_service(web::to(refuse));
+    let resource = handlers.into_iter().fold(resource, Resource::route);
     Route { path: path.to_owned(), methods, resource }
 }
 

@@ -232,6 +232,8 @@ impl From<&QueryError> for Problem {
             | QueryError::OnlyNegative
             | QueryError::UnknownFeature { .. }
             | QueryError::UnknownProfile { .. }
+            | QueryError::UserAndBase
+            | QueryError::UserUnknown
             | QueryError::UnknownEngine { .. }
             | QueryError::EngineNotBuilt { .. }
             | QueryError::Number { .. }

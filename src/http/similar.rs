@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::similar_form::{parameter_of, request};
 use super::state::{Served, State};
 use super::stream::{AnswerParts, MAX_WHOLE, PartStream};
-use super::{cache_status, cached};
+use super::{cache_status, cached, user};
 
 /// Searches that take longer than this, in microseconds, leave the thread of the request. Below it, handing over
 /// costs more than it saves.
@@ -88,6 +88,8 @@ pub(super) async fn post(
         ("anchor" = Option<f64>, Query, description = "The anchor; the schema's where absent", minimum = 0, maximum = 1_000_000,
             nullable = false),
         ("base_weights" = Option<ProfileName>, Query, description = "The profile that `weight.FEATURE` overrides"),
+        ("user" = Option<String>, Query, description = "Whose feedback gives the weights that `weight.FEATURE` overrides",
+            min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9][A-Za-z0-9._:~-]*$", nullable = false),
         ("explain" = Option<bool>, Query, description = "Whether to explain every result"),
         ("max_per_artist" = Option<usize>, Query, description = "At most this many tracks with the same main artist", minimum = 1),
         ("collapse_duplicates" = Option<bool>, Query, description = "Whether other recordings of the same song are left out; true where absent"),
@@ -144,7 +146,7 @@ async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<Http
 
 /// Validates `request` against the generation it is to be answered from.
 pub(super) async fn prepare(
-    state: &State,
+    state: &web::Data<State>,
     served: Arc<Served>,
     request: SimilarRequest,
 ) -> Result<Work, Problem> {
@@ -152,6 +154,7 @@ pub(super) async fn prepare(
     if request.k > max_k {
         return Err(QueryError::k(request.k, max_k).into());
     }
+    let request = user::with_weights(state, &served, request).await?;
     if prepares_quickly(&served.snapshot, &request) {
         Work::new(served, &request)
     } else {

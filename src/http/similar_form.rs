@@ -5,7 +5,7 @@ use crate::query::{Bounds, SimilarRequest};
 use super::problem::Problem;
 use super::query_string::Parameters;
 
-const KNOWN: &str = "k, engine, recall, anchor, base_weights, explain, max_per_artist, diversity, collapse_duplicates, genres, artists, \
+const KNOWN: &str = "k, engine, recall, anchor, base_weights, user, explain, max_per_artist, diversity, collapse_duplicates, genres, artists, \
     exclude_artists, exclude_ids, explicit, year.min, year.max, popularity.min, popularity.max, weight.FEATURE, \
     target.FEATURE, min.FEATURE and max.FEATURE";
 
@@ -18,6 +18,7 @@ pub(super) fn request(id: String, query: &str) -> Result<SimilarRequest, Problem
     request.recall = given.number("recall")?.unwrap_or(request.recall);
     request.anchor = given.number("anchor")?;
     request.base_weights = given.text("base_weights");
+    request.user = given.text("user");
     request.explain = given.flag("explain")?.unwrap_or(false);
     request.max_per_artist = given.whole("max_per_artist")?;
     request.diversity = given.number("diversity")?.unwrap_or(request.diversity);
@@ -99,10 +100,10 @@ mod tests {
 
     #[test]
     fn parameters_say_what_the_json_says() {
-        let query = "k=5&engine=exact&recall=0.9&anchor=1&base_weights=zero&explain=true&max_per_artist=2&diversity=0.25\
+        let query = "k=5&engine=exact&recall=0.9&anchor=1&base_weights=zero&user=u&explain=true&max_per_artist=2&diversity=0.25\
             &weight.energy=2&target.tempo=120&genres=rock,pop&artists=A&exclude_artists=B&exclude_ids=x,y\
             &explicit=false&year.min=1990&popularity.max=80&min.tempo=100&max.tempo=130";
-        let json = r#"{"seeds": ["id"], "k": 5, "engine": "exact", "recall": 0.9, "anchor": 1, "base_weights": "zero",
+        let json = r#"{"seeds": ["id"], "k": 5, "engine": "exact", "recall": 0.9, "anchor": 1, "base_weights": "zero", "user": "u",
             "explain": true, "max_per_artist": 2, "diversity": 0.25, "weights": {"energy": 2},
             "targets": {"tempo": 120}, "filters": {"genres": ["rock", "pop"], "artists": ["A"],
             "exclude_artists": ["B"], "exclude_ids": ["x", "y"], "explicit": false, "year": {"min": 1990},

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPoolBuildError;
 
 use crate::cache::Cache;
+use crate::feedback::Feedback;
 use crate::live::{Live, LiveRecall};
 use crate::query::MAX_K;
 
@@ -72,6 +73,7 @@ pub struct State {
     reloads: Arc<tokio::sync::Mutex<()>>,
     cache: Cache,
     recall: LiveRecall,
+    feedback: Feedback,
     started: Instant,
 }
 
@@ -87,6 +89,7 @@ impl State {
             metrics: Metrics::new(),
             cache: Cache::off(),
             recall: LiveRecall::off(),
+            feedback: Feedback::off(),
             started: Instant::now(),
         })
     }
@@ -103,6 +106,11 @@ impl State {
         self.metrics.add(|registry| recall.register(registry));
         self.recall = recall;
         self
+    }
+
+    /// The same with feedback of users, of which there is none before.
+    pub fn with_feedback(self, feedback: Feedback) -> Self {
+        Self { feedback, ..self }
     }
 
     /// The generation being served. A handler calls this once, so that its answer belongs to one generation.
@@ -144,6 +152,10 @@ impl State {
 
     pub(super) fn recall(&self) -> &LiveRecall {
         &self.recall
+    }
+
+    pub(super) fn feedback(&self) -> &Feedback {
+        &self.feedback
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

@@ -49,6 +49,14 @@ pub enum QueryError {
         /// The one that was probably meant, and all of them ([`suggest::among`]).
         known: String,
     },
+    /// Weights from feedback and from a profile at once.
+    #[error("`user` and `base_weights` both say which weights `weights` override; give one of them")]
+    UserAndBase,
+    /// Nobody looked up what the user likes.
+    #[error(
+        "`user` names feedback that only a server keeps; give `weights` instead (the library: `learn` gives them)"
+    )]
+    UserUnknown,
     /// There is no such engine.
     #[error("there is no engine `{name}`{}", suggest::among(name, ["auto", "exact", "hnsw", "forest"]))]
     UnknownEngine {
@@ -144,6 +152,8 @@ impl QueryError {
             Self::OnlyNegative => "only_negative_seeds",
             Self::UnknownFeature { .. } => "unknown_feature",
             Self::UnknownProfile { .. } => "unknown_profile",
+            Self::UserAndBase => "user_and_base_weights",
+            Self::UserUnknown => "user_unknown",
             Self::UnknownEngine { .. } => "unknown_engine",
             Self::EngineNotBuilt { .. } => "engine_not_built",
             Self::Number { .. } => "out_of_range",
@@ -169,6 +179,7 @@ impl QueryError {
             Self::Empty => Some("seeds".into()),
             Self::OnlyNegative => Some("negative_seeds".into()),
             Self::UnknownProfile { .. } => Some("base_weights".into()),
+            Self::UserAndBase | Self::UserUnknown => Some("user".into()),
             Self::UnknownEngine { .. } | Self::EngineNotBuilt { .. } | Self::Engine(_) => {
                 Some("engine".into())
             }

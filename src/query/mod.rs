@@ -54,7 +54,7 @@ pub use nearest::{NearestRequest, nearest};
 pub use plan::{EngineChoice, Plan, distance_from_build};
 pub use prepare::Prepared;
 pub use ranking::Ranking;
-pub use request::{Bounds, Filters, MAX_K, SimilarRequest};
+pub use request::{Bounds, Filters, MAX_K, SimilarRequest, UserWeights};
 pub use search::similar;
 pub use vector::Origin;
 

@@ -13,6 +13,15 @@ use super::whole::{whole, whole_or_null};
 /// The largest `k` there is; a server may allow less.
 pub const MAX_K: usize = 1_000_000;
 
+/// What is known of a user's taste, by feature of one generation's schema.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UserWeights {
+    /// The weights learned from feedback, or `None` where there is none to learn from.
+    pub weights: Option<BTreeMap<String, f64>>,
+    /// What the asker should know.
+    pub warnings: Vec<String>,
+}
+
 /// One similarity query.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -40,6 +49,13 @@ pub struct SimilarRequest {
     /// The profile that `weights` override; `default` where absent.
     #[schema(value_type = Option<ProfileName>)]
     pub base_weights: Option<String>,
+    /// Whose feedback gives the weights that `weights` override; a server keeps it.
+    #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9][A-Za-z0-9._:~-]*$")]
+    pub user: Option<String>,
+    /// What the feedback of `user` came to; set by whoever keeps it.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub user_weights: Option<Arc<UserWeights>>,
     /// The anchor; the schema's where absent. The larger, the more being equal counts beside being extreme.
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub anchor: Option<f64>,
@@ -78,6 +94,8 @@ impl Default for SimilarRequest {
             targets: BTreeMap::new(),
             weights: BTreeMap::new(),
             base_weights: None,
+            user: None,
+            user_weights: None,
             anchor: None,
             k: 10,
             engine: "auto".into(),

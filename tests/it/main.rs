@@ -16,6 +16,7 @@ mod import;
 mod map;
 mod nearest;
 mod openapi;
+mod page;
 mod providers_stub;
 mod readme;
 mod recall;

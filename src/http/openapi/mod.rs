@@ -23,7 +23,10 @@ use utoipa::{Modify, OpenApi};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
-use super::{admin, batch, explain, health, indexes, map, metrics, problem, recall, similar, tracks, worker};
+use super::{
+    admin, batch, explain, feedback, health, indexes, map, metrics, problem, recall, similar, tracks,
+    weights, worker,
+};
 
 pub(super) use docs::{asset, page};
 pub(super) use problems::{Conflict, Forbidden, NotFound, Unauthorized, Unavailable};
@@ -31,8 +34,9 @@ pub(super) use shapes::{BatchAnswer, BatchRequest, ListedId};
 
 use served::Served;
 
-/// An id of the sample catalogue of `nearfield demo`.
-pub(super) const SAMPLE_ID: &str = "4hC4daYEUNPZrLKqCWxX9x";
+/// Ids of the sample catalogue of `nearfield demo`, however large it is.
+pub(super) const SAMPLE_ID: &str = "0UXdCDpSNfBXcZqjZtg1iB";
+pub(super) const OTHER_SAMPLE_ID: &str = "0aQSBYEZUpH0MxhH2kvIBn";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -47,6 +51,7 @@ pub(super) const SAMPLE_ID: &str = "4hC4daYEUNPZrLKqCWxX9x";
     servers((url = "/")),
     tags(
         (name = "similarity", description = "The tracks most similar to a query"),
+        (name = "weights", description = "Weights from examples and from feedback"),
         (name = "tracks", description = "What is known of tracks"),
         (name = "catalogue", description = "What is served, and how good it is"),
         (name = "administration", description = "Changes what is served"),
@@ -57,6 +62,10 @@ pub(super) const SAMPLE_ID: &str = "4hC4daYEUNPZrLKqCWxX9x";
         similar::get,
         batch::post,
         explain::post,
+        weights::post,
+        feedback::post,
+        feedback::get,
+        feedback::delete,
         tracks::search,
         tracks::get,
         indexes::list,

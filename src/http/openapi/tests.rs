@@ -10,8 +10,8 @@ use crate::feature::Schema;
 use crate::http::{Route, Routes, Settings, routes};
 use crate::index::EngineKind;
 
-/// Not described: for people (`/`, `/docs`), or the description itself.
-const NOT_DESCRIBED: [&str; 4] = ["/", "/docs", "/docs/{file:.+}", "/openapi.json"];
+/// Not described: for people (the page, `/docs`), or the description itself.
+const NOT_DESCRIBED: [&str; 5] = ["/", "/assets/{name}", "/docs", "/docs/{file:.+}", "/openapi.json"];
 
 fn described(settings: &Settings, engines: &[EngineKind]) -> Value {
     complete(&Served { schema: &Schema::spotify(), engines, settings }).unwrap()
