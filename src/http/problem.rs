@@ -173,11 +173,6 @@ impl Problem {
         self.status == StatusCode::BAD_REQUEST
     }
 
-    /// What is wrong, for people.
-    pub fn detail(&self) -> &str {
-        &self.detail
-    }
-
     /// The stable code.
     pub fn code(&self) -> &'static str {
         self.code

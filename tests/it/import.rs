@@ -69,7 +69,7 @@ fn wrong_usage_is_said_before_anything_is_written() {
     here.check_fails(
         &["import", "dump.csv", "--map", "x=enrgy"],
         2,
-        &["\"enrgy\"", "did you mean \"energy\"?"],
+        &["`enrgy`", "did you mean `energy`?"],
     );
     here.check_fails(&["import", "dump.csv", "--map", "nope=energy"], 2, &["no file has a column \"nope\""]);
     here.check_fails(&["import", "dump.csv", "--store", "sqlite:x"], 2, &["lmdb:PATH"]);
