@@ -5,14 +5,15 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use divan::{Bencher, black_box};
-use nearfield::artifact::SnapshotDir;
+use nearfield::artifact::{Removals, SnapshotDir};
 use nearfield::build::{BuildOptions, build};
+use nearfield::content::TagKind;
 use nearfield::demo;
 use nearfield::distance::{Isa, Query, canonical, score_rows, stride};
 use nearfield::feature::Schema;
 use nearfield::index::{EngineKind, SearchRequest};
 use nearfield::progress::{CancelToken, Progress};
-use nearfield::query::{Bounds, SimilarRequest, similar, similar_batch};
+use nearfield::query::{Bounds, Prepared, SimilarRequest, similar, similar_batch};
 use nearfield::snapshot::Snapshot;
 use nearfield::store::{StoreError, TrackReader};
 use nearfield::track::{ItemIdx, Track};
@@ -93,6 +94,32 @@ fn request(bencher: Bencher, explain: bool) {
     bencher.bench_local(|| similar(snapshot, black_box(&request)));
 }
 
+/// One track of an answer, explained: what a request's explanations share, and then ten of them.
+#[divan::bench(args = [1, 10])]
+fn explanations(bencher: Bencher, n_tracks: u32) {
+    let snapshot = &*SNAPSHOT;
+    let seeds = vec![snapshot.items().id(ItemIdx(7)).into_owned()];
+    let request = SimilarRequest { seeds, explain: true, ..SimilarRequest::default() };
+    let prepared = Prepared::new(snapshot, &request).expect("a valid request");
+    bencher.bench_local(|| {
+        let explain = prepared.explainer(snapshot);
+        (0..n_tracks).map(|n| explain(ItemIdx(100 + n))).collect::<Vec<_>>()
+    });
+}
+
+/// `POST /api/v1/explain` without HTTP: the track at a rank, among the best ten or not, nine features.
+#[divan::bench(args = [1, 10, 11, 100, 10_000])]
+fn counterfactuals(bencher: Bencher, rank: usize) {
+    let snapshot = &*SNAPSHOT;
+    let seeds = vec![snapshot.items().id(ItemIdx(7)).into_owned()];
+    let request = SimilarRequest { seeds, engine: "exact".into(), ..SimilarRequest::default() };
+    let deep = Prepared::plain(snapshot, &SimilarRequest { k: rank, ..request.clone() });
+    let (_, ranking) = deep.and_then(|deep| deep.find(snapshot)).expect("a valid request");
+    let item = ranking.hits[rank.min(ranking.hits.len()) - 1].item;
+    let prepared = Prepared::plain(snapshot, &request).expect("a valid request");
+    bencher.bench_local(|| prepared.explain_track(snapshot, black_box(item)));
+}
+
 /// The same with a filter: one that was asked for before, and one that was not.
 #[divan::bench(args = ["repeated", "new"])]
 fn filtered_request(bencher: Bencher, filter: &str) {
@@ -115,6 +142,17 @@ fn filtered_request(bencher: Bencher, filter: &str) {
 }
 
 /// 256 requests with 4 filters, a quarter of them said twice: one after another, and as a batch.
+/// The mean of all tracks, as of one large genre: of a generation that was not asked for it before, and of one that was.
+#[divan::bench(args = ["new", "kept"])]
+fn group_mean(bencher: Bencher, what: &str) {
+    let snapshot = &*SNAPSHOT;
+    let all: Vec<u32> = (0..snapshot.items().len() as u32).collect();
+    let other = || (what == "new").then(|| snapshot.with_removals(&Removals::default()));
+    bencher.with_inputs(other).bench_local_refs(|other| {
+        other.as_ref().unwrap_or(snapshot).group_mean(TagKind::Genre, "all", black_box(&all))
+    });
+}
+
 #[divan::bench(args = ["one by one", "batch"])]
 fn many_requests(bencher: Bencher, how: &str) {
     let snapshot = &*SNAPSHOT;

@@ -75,6 +75,9 @@ pub mod snapshot;
 
 pub mod removal;
 
+// From examples to weights.
+pub mod learn;
+
 // From requests to answers.
 pub mod query;
 
@@ -84,6 +87,7 @@ pub mod build;
 
 // From published snapshots to answers over HTTP.
 pub mod cache;
+pub mod feedback;
 pub mod live;
 
 pub mod config;

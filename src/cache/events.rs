@@ -98,7 +98,7 @@ impl Events {
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "cache_lookups",
-            "Lookups by what (answer, explanation), where (local, redis) and result; collapsed: another request was \
+            "Lookups by what (answer, explanation, counterfactual), where (local, redis) and result; collapsed: another request was \
              computing the same; unavailable: Redis was left alone or failed",
             self.lookups.clone(),
         );

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::artifact::Manifest;
 use crate::distance::Query;
-use crate::query::{Plan, Prepared};
+use crate::query::{Origin, Plan, Prepared};
 use crate::track::ItemIdx;
 
 /// What the forms below are hashed under. To be changed with whatever changes an answer's or an explanation's bytes
 /// without changing what is hashed; the version of this program is hashed too.
-const ANSWERS: &str = "nearfield 2026-11-25 cached answers";
-const EXPLANATIONS: &str = "nearfield 2026-11 cached explanations";
+const ANSWERS: &str = "nearfield 2026-11-25.2 cached answers";
+const EXPLANATIONS: &str = "nearfield 2026-11-25.2 cached explanations";
+const COUNTERFACTUALS: &str = "nearfield 2026-11-25.2 cached counterfactuals";
 
 /// What is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +21,8 @@ pub enum Kind {
     Answer,
     /// Why one track is in the answer to one query.
     Explanation,
+    /// Where one track stands beside one query, and what would change that.
+    Counterfactual,
 }
 
 impl Kind {
@@ -28,6 +31,7 @@ impl Kind {
         match self {
             Self::Answer => "answer",
             Self::Explanation => "explanation",
+            Self::Counterfactual => "counterfactual",
         }
     }
 }
@@ -42,6 +46,7 @@ pub struct Identity {
     /// What its answers are hashed under.
     answers: [u8; 32],
     explanations: [u8; 32],
+    counterfactuals: [u8; 32],
 }
 
 impl Identity {
@@ -60,9 +65,10 @@ impl Identity {
         };
         // Which tracks were removed shows in answers; an explanation is about one track.
         let (answers, explanations) = (derived(ANSWERS, edition), derived(EXPLANATIONS, ""));
+        let counterfactuals = derived(COUNTERFACTUALS, edition);
         let short: String = explanations[..4].iter().map(|byte| format!("{byte:02x}")).collect();
         let label = format!("{}-{short}", manifest.generation).into();
-        Self { label, answers, explanations }
+        Self { label, answers, explanations, counterfactuals }
     }
 
     /// A number that tells it from others, nearly always.
@@ -86,10 +92,7 @@ impl Key {
     pub fn of_answer(generation: &Identity, prepared: &Prepared, plan: &Plan) -> Self {
         let mut form = Form::keyed(&generation.answers);
         form.query(prepared);
-        // What was removed is among them, and in the identity.
-        form.number(prepared.excluded.len() as u64);
-        prepared.excluded.iter().for_each(|item| form.number(item.0.into()));
-        form.bytes(prepared.filter.as_ref().map_or(&[], |key| key.as_slice()));
+        form.candidates(prepared);
         form.number(prepared.k as u64);
         form.number(prepared.recall.to_bits());
         form.number(prepared.is_auto().into());
@@ -100,14 +103,27 @@ impl Key {
         form.number(prepared.collapse.into());
         form.number(prepared.collapsed_into_seeds.len() as u64);
         prepared.collapsed_into_seeds.iter().for_each(|item| form.number(item.0.into()));
-        form.number(prepared.warnings.len() as u64);
-        prepared.warnings.iter().for_each(|warning| form.bytes(warning.as_bytes()));
+        form.warnings(prepared);
         form.plan(plan);
         if prepared.looks_deeper() {
             // Other plans, for more results, are made on the way: from the distance as it is, not as it is shown.
             form.number(plan.distance_from_build.to_bits());
         }
         Self { kind: Kind::Answer, label: Arc::clone(&generation.label), hash: form.finish() }
+    }
+
+    /// The key of where `item` stands beside `prepared`, a query about the plain ranking.
+    pub fn of_counterfactuals(generation: &Identity, prepared: &Prepared, item: ItemIdx) -> Self {
+        let mut form = Form::keyed(&generation.counterfactuals);
+        form.query(prepared);
+        form.candidates(prepared);
+        form.number(prepared.k as u64);
+        form.warnings(prepared);
+        form.number(item.0.into());
+        // Weights are shown and changed as they were asked for, not as they are computed with.
+        prepared.feature_weights.iter().for_each(|weight| form.number((weight + 0.0).to_bits()));
+        form.number((prepared.anchor + 0.0).to_bits());
+        Self { kind: Kind::Counterfactual, label: Arc::clone(&generation.label), hash: form.finish() }
     }
 
     /// What is kept under it.
@@ -216,6 +232,25 @@ impl<'a> Form<'a> {
         self.flags(prepared.missing.iter().copied());
         // A weight can be so small beside the largest that nothing is left of it, and is explained all the same.
         self.flags(prepared.feature_weights.iter().map(|weight| *weight > 0.0));
+        // Whose values the query has: where these are from is told, and what the track is compared with.
+        let Origin { seeds, targeted, is_pushed } = &prepared.origin;
+        self.number(seeds.len() as u64);
+        self.bytes.extend(seeds.iter().flat_map(|item| item.0.to_le_bytes()));
+        self.flags(targeted.iter().copied());
+        self.flags(std::iter::once(*is_pushed));
+    }
+
+    /// What could be returned.
+    fn candidates(&mut self, prepared: &Prepared) {
+        // What was removed is among them, and in the identity.
+        self.number(prepared.excluded.len() as u64);
+        prepared.excluded.iter().for_each(|item| self.number(item.0.into()));
+        self.bytes(prepared.filter.as_ref().map_or(&[], |key| key.as_slice()));
+    }
+
+    fn warnings(&mut self, prepared: &Prepared) {
+        self.number(prepared.warnings.len() as u64);
+        prepared.warnings.iter().for_each(|warning| self.bytes(warning.as_bytes()));
     }
 
     /// A plan as far as it decides on the results and shows in the answer.

@@ -145,11 +145,11 @@ impl Cache {
         self.is_off
     }
 
-    /// The answer of this key, if this process has it.
+    /// The answer, or what else one request asks for, of this key, if this process has it.
     pub async fn here(&self, key: &Key, trace: &Trace) -> Option<Value> {
         let found = self.local.get(key).await;
         if found.is_some() {
-            self.note(trace, Kind::Answer, Tier::Local, Outcome::Hit);
+            self.note(trace, key.kind(), Tier::Local, Outcome::Hit);
         }
         found
     }
@@ -168,7 +168,7 @@ impl Cache {
         let led = AtomicBool::new(false);
         let lead = async {
             led.store(true, Ordering::Relaxed);
-            self.note(trace, Kind::Answer, Tier::Local, Outcome::Miss);
+            self.note(trace, key.kind(), Tier::Local, Outcome::Miss);
             let remote = self.remote.as_ref().filter(|_| estimated_us >= self.remote_min_us);
             if let Some(remote) = remote {
                 let found = remote.get(std::slice::from_ref(key), trace).await;
@@ -177,7 +177,7 @@ impl Cache {
                     Ok(_) => Outcome::Miss,
                     Err(_) => Outcome::Unavailable,
                 };
-                self.note(trace, Kind::Answer, Tier::Redis, outcome);
+                self.note(trace, key.kind(), Tier::Redis, outcome);
                 if let Some(value) = found.ok().and_then(|mut values| values.pop().flatten()) {
                     return Ok(value);
                 }
@@ -190,7 +190,7 @@ impl Cache {
         };
         let value = self.local.get_or_lead(key, lead).await?;
         if !led.into_inner() {
-            self.note(trace, Kind::Answer, Tier::Local, Outcome::Collapsed);
+            self.note(trace, key.kind(), Tier::Local, Outcome::Collapsed);
         }
         Ok(value)
     }

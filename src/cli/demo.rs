@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::build::{BuildFlags, build_from};
 use super::manual::examples;
 use super::serve::{self, ServerFlags};
+use super::store_flags::feedback_in;
 use super::{Context, Failure, SnapshotFlags, print_line};
 use crate::artifact::{ArtifactError, DEFAULT_INDEXES};
 use crate::demo;
@@ -84,7 +85,8 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
         ))
     };
     let listener = serve::listen(&args.server, context)?;
-    serve::serve_snapshot(listener, &snapshot, &args.server, options.min_recall, context, hint)
+    let feedback = feedback_in(StoreLocation::parse(STORE)?, StoreOptions::default());
+    serve::serve_snapshot(listener, &snapshot, &args.server, options.min_recall, feedback, context, hint)
 }
 
 fn open() -> Result<Arc<dyn RefreshStore>, StoreError> {

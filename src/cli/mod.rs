@@ -19,6 +19,7 @@ mod import;
 mod inspect;
 mod manual;
 mod output;
+mod recall_flags;
 mod remove;
 mod serve;
 mod show;

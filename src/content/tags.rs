@@ -13,7 +13,7 @@ use super::ids::artist_id;
 pub(crate) const TAGS_FILE: &str = "tags.nf";
 
 /// What a tag says of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TagKind {
     /// A genre.
     Genre,

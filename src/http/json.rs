@@ -130,6 +130,9 @@ fn problem(error: &serde_json::Error, path: &str) -> Problem {
             } else if let Some(name) = duplicate_field(&text) {
                 let field = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
                 Problem::bad_request("duplicate_field", format!("`{field}` is given twice")).at(field)
+            } else if let Some(name) = missing_field(&text) {
+                let field = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                Problem::bad_request("missing_field", format!("`{field}` is missing")).at(field)
             } else {
                 let code = if is_whole_number(&text) { "out_of_range" } else { "wrong_type" };
                 Problem::bad_request(code, format!("`{field}`: {}", plain(&text))).at(field)
@@ -159,6 +162,11 @@ fn capital(text: &str) -> String {
 /// The name in serde's "duplicate field `name`".
 fn duplicate_field(text: &str) -> Option<&str> {
     Some(text.strip_prefix("duplicate field `")?.split_once('`')?.0)
+}
+
+/// The name in serde's "missing field `name`".
+fn missing_field(text: &str) -> Option<&str> {
+    Some(text.strip_prefix("missing field `")?.split_once('`')?.0)
 }
 
 /// Whether a whole number was found where a whole number belongs, only not one of this size.

@@ -67,7 +67,12 @@ impl Parameters {
 
     /// Refuses what is left over; `known` lists what there is, "a, b and c.FEATURE".
     pub fn finish(self, known: &str) -> Result<(), Problem> {
-        match self.pairs.into_iter().next() {
+        self.finish_lenient(known, |_| false)
+    }
+
+    /// The same, but passes over the names that `ignore` accepts.
+    pub fn finish_lenient(self, known: &str, ignore: impl Fn(&str) -> bool) -> Result<(), Problem> {
+        match self.pairs.into_iter().find(|(name, _)| !ignore(name)) {
             None => Ok(()),
             Some((name, _)) => {
                 let meant = meant(&name, known);

@@ -125,6 +125,35 @@ pub(super) fn scan_rows(isa: Isa, vectors: &Vectors, request: &SearchRequest<'_>
             }
         }
     };
+    for_each_chunk(vectors, request, &mut visit);
+    candidates.finish(vectors, request.query)
+}
+
+/// The place of `item` among the accepted items, counted from 1, whether it is accepted itself or not.
+pub(crate) fn rank(vectors: &Vectors, request: &SearchRequest<'_>, item: ItemIdx) -> usize {
+    let own = Hit { item, score: distance::canonical(request.query, vectors.row(item)) };
+    // Where f32 promises nothing, every score is within this of every other.
+    let error = request.query.f32_error().unwrap_or(f32::INFINITY);
+    let mut scores = Vec::with_capacity(CHUNK);
+    let mut n_before = 0;
+    let mut visit = |positions: &[u32]| {
+        scores.clear();
+        score_rows(Isa::best(), request.query, vectors.rows(), positions, &mut scores);
+        for (&score, &position) in scores.iter().zip(positions) {
+            let is_close = score.is_infinite() || (score - own.score).abs() <= 2.0 * error;
+            let is_before = match is_close {
+                true => order(&canonical_hit(vectors, request.query, position), &own) == Ordering::Less,
+                false => score > own.score,
+            };
+            n_before += usize::from(is_before && request.is_not_excluded(vectors, position));
+        }
+    };
+    for_each_chunk(vectors, request, &mut visit);
+    n_before + 1
+}
+
+/// Calls `visit` with the positions of all that a filter lets pass, some at a time.
+pub(crate) fn for_each_chunk(vectors: &Vectors, request: &SearchRequest<'_>, visit: &mut dyn FnMut(&[u32])) {
     match request.allowed {
         Some(allowed) => allowed.for_each_chunk(CHUNK, visit),
         None => {
@@ -137,7 +166,6 @@ pub(super) fn scan_rows(isa: Isa, vectors: &Vectors, request: &SearchRequest<'_>
             }
         }
     }
-    candidates.finish(vectors, request.query)
 }
 
 /// The best of the items at `positions`, which are accepted, by f32 scores of their rows, then canonically.

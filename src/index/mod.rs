@@ -34,7 +34,7 @@ pub use forest::{Forest, ForestError, ForestState};
 pub use hnsw::Hnsw;
 pub use item_set::ItemSet;
 
-pub(crate) use candidates::best_accepted;
+pub(crate) use candidates::{best_accepted, for_each_chunk, rank};
 pub(crate) use exact::{EXACT_FILE, write_exact};
 pub(crate) use forest::{FOREST_FILE, ForestParameters, build_forest};
 pub(crate) use metric::BuildMetric;

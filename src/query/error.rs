@@ -17,6 +17,14 @@ pub enum QueryError {
         /// The id.
         id: String,
     },
+    /// What is to be explained is a seed.
+    #[error(
+        "the track `{id}` is one of the query's seeds, which are never in its answer; leave it out of `seeds` and `negative_seeds`, or explain another"
+    )]
+    TrackIsSeed {
+        /// The id.
+        id: String,
+    },
     /// Neither seeds nor targets.
     #[error("nothing to be similar to: give at least one track in `seeds` or one value in `targets`")]
     Empty,
@@ -41,6 +49,14 @@ pub enum QueryError {
         /// The one that was probably meant, and all of them ([`suggest::among`]).
         known: String,
     },
+    /// Weights from feedback and from a profile at once.
+    #[error("`user` and `base_weights` both say which weights `weights` override; give one of them")]
+    UserAndBase,
+    /// Nobody looked up what the user likes.
+    #[error(
+        "`user` names feedback that only a server keeps; give `weights` instead (the library: `learn` gives them)"
+    )]
+    UserUnknown,
     /// There is no such engine.
     #[error("there is no engine `{name}`{}", suggest::among(name, ["auto", "exact", "hnsw", "forest"]))]
     UnknownEngine {
@@ -131,10 +147,13 @@ impl QueryError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownTrack { .. } => "unknown_track",
+            Self::TrackIsSeed { .. } => "track_is_seed",
             Self::Empty => "empty_query",
             Self::OnlyNegative => "only_negative_seeds",
             Self::UnknownFeature { .. } => "unknown_feature",
             Self::UnknownProfile { .. } => "unknown_profile",
+            Self::UserAndBase => "user_and_base_weights",
+            Self::UserUnknown => "user_unknown",
             Self::UnknownEngine { .. } => "unknown_engine",
             Self::EngineNotBuilt { .. } => "engine_not_built",
             Self::Number { .. } => "out_of_range",
@@ -156,9 +175,11 @@ impl QueryError {
             Self::UnknownTrack { field, .. }
             | Self::UnknownFeature { field, .. }
             | Self::Number { field, .. } => Some(field.clone()),
+            Self::TrackIsSeed { .. } => Some("track".into()),
             Self::Empty => Some("seeds".into()),
             Self::OnlyNegative => Some("negative_seeds".into()),
             Self::UnknownProfile { .. } => Some("base_weights".into()),
+            Self::UserAndBase | Self::UserUnknown => Some("user".into()),
             Self::UnknownEngine { .. } | Self::EngineNotBuilt { .. } | Self::Engine(_) => {
                 Some("engine".into())
             }

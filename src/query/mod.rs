@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! request.rs    what can be asked
+//! described.rs  those parts of it that depend on the schema, for descriptions
 //! whole.rs      its whole numbers
 //! error.rs      what can be wrong with it
 //! weights.rs    request -> weights and anchor
@@ -13,7 +14,9 @@
 //! nearest.rs    the same by vector, for programs that bring their own
 //! ranking.rs    from the plain ranking to what is returned
 //! diversify.rs  max_per_artist and maximal marginal relevance
-//! explain.rs    contributions, differences, a sentence
+//! explain/      contributions, differences, a sentence
+//! counterfactual/  which change of one weight takes a track out of the best k, or into them
+//! explained.rs  one track beside a query: its rank, why, and what would change that
 //! answer.rs     what is returned
 //! map.rs        the catalogue on a map
 //! batch.rs      many requests at once
@@ -21,9 +24,12 @@
 
 mod answer;
 mod batch;
+mod counterfactual;
+mod described;
 mod diversify;
 mod error;
 mod explain;
+mod explained;
 mod filter;
 mod map;
 mod nearest;
@@ -38,15 +44,19 @@ mod whole;
 
 pub use answer::{Answer, PlanView, ResultView, TrackView};
 pub use batch::{Batch, Found, similar_batch};
+pub use counterfactual::{Counterfactual, MAX_FACTOR};
+pub use described::{EngineName, FeatureBounds, FeatureTargets, FeatureWeights, ProfileName};
 pub use error::QueryError;
-pub use explain::{Difference, Explanation};
+pub use explain::{Difference, Explanation, OtherSource};
+pub use explained::{Effect, ExplainedTrack, SmallestChange};
 pub use map::{AxisView, MapBounds, MapTrack, MapView, map, near_on_map};
 pub use nearest::{NearestRequest, nearest};
 pub use plan::{EngineChoice, Plan, distance_from_build};
 pub use prepare::Prepared;
 pub use ranking::Ranking;
-pub use request::{Bounds, Filters, MAX_K, SimilarRequest};
+pub use request::{Bounds, Filters, MAX_K, SimilarRequest, UserWeights};
 pub use search::similar;
+pub use vector::Origin;
 
 pub(crate) use plan::CALIBRATED_K;
 pub(crate) use search::{SearchTarget, execute, make_plan};

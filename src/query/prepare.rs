@@ -13,7 +13,7 @@ use super::error::QueryError;
 use super::filter::CheckedFilter;
 use super::plan::EngineChoice;
 use super::request::{MAX_K, SimilarRequest};
-use super::vector::QueryVector;
+use super::vector::{Origin, QueryVector};
 use super::weights::Weighting;
 
 /// The largest `k` with `diversity`, whose cost grows with its square.
@@ -29,6 +29,10 @@ pub struct Prepared {
     pub query: Query,
     /// Weight of each feature as asked for.
     pub feature_weights: Vec<f64>,
+    /// The anchor as asked for.
+    pub anchor: f64,
+    /// Whose values the query has.
+    pub origin: Origin,
     /// Whether the query lacks a value, by feature.
     pub missing: Vec<bool>,
     /// Items never returned, ascending: the seeds, other recordings of theirs where those are collapsed, and removed ones.
@@ -89,6 +93,7 @@ impl Prepared {
         let weighting = Weighting::of(schema, request)?;
         let vector = QueryVector::of(snapshot, request)?;
         let mut warnings = missing_warnings(snapshot, &weighting, &vector)?;
+        warnings.extend(request.user_weights.iter().flat_map(|known| known.warnings.iter().cloned()));
         let mut allowed = snapshot.remaining().map(Arc::clone);
         let mut filter_key = None;
         if let Some(checked) = CheckedFilter::new(snapshot, &request.filters)? {
@@ -118,6 +123,8 @@ impl Prepared {
         Ok(Self {
             query,
             feature_weights: weighting.features,
+            anchor: weighting.anchor,
+            origin: vector.origin,
             missing: vector.missing,
             excluded,
             allowed,

@@ -1,8 +1,11 @@
 //! A request's query vector: the mean of the seeds over the values that are present, minus `negative_weight` times the
-//! same of the negative seeds (Rocchio), then targets replace their features.
+//! same of the negative seeds (Rocchio), then targets replace their features. A seed is a track, or the mean of a group of
+//! tracks: one vote either way.
+
+use std::sync::Arc;
 
 use crate::feature::Raw;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Mean, MeanSum, Snapshot};
 use crate::track::{ItemIdx, TrackId};
 
 use super::error::QueryError;
@@ -21,13 +24,26 @@ pub(super) struct QueryVector {
     pub missing: Vec<bool>,
     /// Of the missing ones, what a negative seed alone gives a value: the query is pushed away from it.
     pub only_negative: Vec<bool>,
-    /// Seeds of both kinds, ascending and without duplicates.
+    /// Tracks that are seeds of either sign, ascending and without duplicates.
     pub seeds: Vec<ItemIdx>,
+    /// Whose values these are.
+    pub origin: Origin,
+}
+
+/// Whose values a query has: what explanations say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The seeds that it is to be similar to, ascending and without duplicates.
+    pub seeds: Vec<ItemIdx>,
+    /// Whether a target replaced what the seeds say, by feature.
+    pub targeted: Vec<bool>,
+    /// Whether negative seeds pushed it away from where its seeds are.
+    pub is_pushed: bool,
 }
 
 impl QueryVector {
     pub fn of(snapshot: &Snapshot, request: &SimilarRequest) -> Result<Self, QueryError> {
-        if request.seeds.is_empty() && request.targets.is_empty() {
+        if !request.has_seeds() && request.targets.is_empty() {
             return Err(if request.negative_seeds.is_empty() {
                 QueryError::Empty
             } else {
@@ -45,8 +61,8 @@ impl QueryVector {
         let positive = find_seeds(snapshot, "seeds", &request.seeds)?;
         let negative = find_seeds(snapshot, "negative_seeds", &request.negative_seeds)?;
         let schema = snapshot.schema();
-        let mut sum = Mean::of(snapshot, &positive);
-        let away = Mean::of(snapshot, &negative);
+        let mut sum = mean(snapshot, &positive, &request.groups);
+        let away = mean(snapshot, &negative, &[]);
         for (x, y) in sum.vector.iter_mut().zip(&away.vector) {
             *x -= negative_weight * y;
         }
@@ -55,6 +71,7 @@ impl QueryVector {
         let mut missing = sum.missing;
         let mut vector: Vec<f32> = sum.vector.iter().map(|x| *x as f32).collect();
         let ranges = schema.dim_ranges();
+        let mut targeted = vec![false; schema.features.len()];
         for (name, &target) in &request.targets {
             let field = format!("targets.{name}");
             let (index, feature) = find_feature(schema, name, field.clone())?;
@@ -67,13 +84,20 @@ impl QueryVector {
                 return Err(QueryError::number(field, target, range_text(feature)));
             }
             missing[index] = false;
+            targeted[index] = true;
         }
-        let mut seeds = positive;
-        seeds.extend(negative);
-        seeds.sort_unstable();
-        seeds.dedup();
-        Ok(Self { vector, missing, only_negative, seeds })
+        let is_pushed = !negative.is_empty() && negative_weight > 0.0;
+        let both = positive.iter().copied().chain(negative);
+        let seeds = in_order(both.collect());
+        let origin = Origin { seeds: in_order(positive), targeted, is_pushed };
+        Ok(Self { vector, missing, only_negative, seeds, origin })
     }
+}
+
+fn in_order(mut items: Vec<ItemIdx>) -> Vec<ItemIdx> {
+    items.sort_unstable();
+    items.dedup();
+    items
 }
 
 fn range_text(feature: &crate::feature::Feature) -> String {
@@ -97,31 +121,10 @@ fn find_seeds(snapshot: &Snapshot, field: &'static str, ids: &[String]) -> Resul
     ids.iter().enumerate().map(find).collect()
 }
 
-/// The mean of some items over the values that are present; 0 where none is.
-struct Mean {
-    vector: Vec<f64>,
-    missing: Vec<bool>,
-}
-
-impl Mean {
-    fn of(snapshot: &Snapshot, items: &[ItemIdx]) -> Self {
-        let (schema, vectors) = (snapshot.schema(), snapshot.vectors());
-        let mut vector = vec![0.0; schema.dim()];
-        let mut missing = vec![true; schema.features.len()];
-        for (index, range) in schema.dim_ranges().into_iter().enumerate() {
-            let present = items.iter().filter(|item| !vectors.is_missing(index, **item));
-            let mut n_present = 0_u32;
-            for &item in present {
-                n_present += 1;
-                for (sum, x) in vector[range.clone()].iter_mut().zip(&vectors.row(item)[range.clone()]) {
-                    *sum += f64::from(*x);
-                }
-            }
-            if n_present > 0 {
-                missing[index] = false;
-                vector[range].iter_mut().for_each(|sum| *sum /= f64::from(n_present));
-            }
-        }
-        Self { vector, missing }
-    }
+/// The mean of tracks and of groups.
+fn mean(snapshot: &Snapshot, items: &[ItemIdx], groups: &[Arc<Mean>]) -> Mean {
+    let mut sum = MeanSum::new(snapshot.schema());
+    items.iter().for_each(|item| sum.add_item(snapshot.vectors(), *item));
+    groups.iter().for_each(|group| sum.add_mean(group));
+    sum.mean()
 }

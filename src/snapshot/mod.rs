@@ -1,5 +1,7 @@
 //! An open generation: everything a query needs, mapped. `removed.rs`: the items that are not returned any more.
+//! `means.rs`: means of groups of items.
 
+mod means;
 mod removed;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +19,11 @@ use crate::index::{Allowed, BuildMetric, EXACT_FILE, Engine, EngineKind, Exact, 
 use crate::titles::TitleHit;
 use crate::track::{ItemIdx, TrackId, value};
 
+use means::MeanCache;
 use removed::Removed;
+
+pub use means::Mean;
+pub(crate) use means::MeanSum;
 
 /// An open generation, and which of its tracks were removed since. Opening reads the manifest, the heads of the files and
 /// the tables of offsets, not the data.
@@ -26,6 +32,7 @@ pub struct Snapshot {
     removed: Arc<Removed>,
     filters: Arc<FilterCache>,
     filter_cache_bytes: u64,
+    means: MeanCache,
     edition: String,
 }
 
@@ -121,6 +128,7 @@ impl Snapshot {
             removed: Arc::default(),
             filters: Arc::new(FilterCache::new(filter_cache::DEFAULT_BYTES)),
             filter_cache_bytes: filter_cache::DEFAULT_BYTES,
+            means: MeanCache::default(),
         })
     }
 
@@ -228,6 +236,8 @@ impl Snapshot {
             removed: Arc::new(removed),
             filters,
             filter_cache_bytes: self.filter_cache_bytes,
+            // A removed track is no part of a mean.
+            means: MeanCache::default(),
         }
     }
 
