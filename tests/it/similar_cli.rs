@@ -215,7 +215,8 @@ fn answer_once(response: String) -> (String, JoinHandle<String>) {
 
 #[test]
 fn an_answer_of_another_version_is_shown() {
-    let body = json!({"results": [{"id": "x", "similarity": 0.5, "novel": 1, "track": {"name": "N"}}], "new": {}});
+    let body =
+        json!({"results": [{"id": "x", "similarity": 0.5, "novel": 1, "track": {"name": "N"}}], "new": {}});
     let length = body.to_string().len();
     let (url, served) = answer_once(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"));
     let here = tempfile::tempdir().unwrap();

@@ -50,13 +50,13 @@ impl Source {
     }
 
     /// The JSON of the answer.
-    pub fn similar(&self, request: &SimilarRequest, user: Option<&str>) -> Result<String, Refused> {
+    pub fn similar(&self, request: &SimilarRequest) -> Result<String, Refused> {
         match self {
             Self::Snapshot(snapshot) => {
                 let answer = query::similar(snapshot, request)?;
                 serde_json::to_string(&answer).map_err(|error| Refused::Other(error.into()))
             }
-            Self::Server(server) => server.similar(request, user),
+            Self::Server(server) => server.similar(request),
         }
     }
 
