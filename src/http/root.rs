@@ -8,10 +8,14 @@ use super::query_string::Parameters;
 use super::state::State;
 
 /// Methods, paths and what they are for.
-const ENDPOINTS: [(&str, &str, &str); 12] = [
+const ENDPOINTS: [(&str, &str, &str); 16] = [
     ("POST", "/api/v1/similar", "the tracks most similar to a query"),
     ("POST", "/api/v1/similar/batch", "many queries at once"),
     ("GET", "/api/v1/similar/{id}", "the tracks most similar to one"),
+    ("POST", "/api/v1/weights/infer", "weights from liked and disliked tracks"),
+    ("POST", "/api/v1/feedback", "thumbs of a user, which their queries start from"),
+    ("GET", "/api/v1/feedback/{user}", "what is known of a user"),
+    ("DELETE", "/api/v1/feedback/{user}", "forget a user"),
     ("GET", "/api/v1/tracks/{id}", "what is known of a track"),
     ("GET", "/api/v1/tracks?q=", "search by title and artist"),
     ("GET", "/api/v1/map", "the catalogue on a map"),

@@ -12,6 +12,7 @@ mod fixture;
 mod golden;
 mod http;
 mod import;
+mod learn;
 mod nearest;
 mod providers_stub;
 mod removals;
