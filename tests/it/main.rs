@@ -14,6 +14,7 @@ mod golden;
 mod http;
 mod import;
 mod map;
+mod learn;
 mod nearest;
 mod openapi;
 mod page;
