@@ -8,6 +8,7 @@ mod batch;
 mod cache;
 mod cli;
 mod explained;
+mod explained_http;
 mod filters;
 mod fixture;
 mod golden;
