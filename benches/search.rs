@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use divan::{Bencher, black_box};
-use nearfield::artifact::SnapshotDir;
+use nearfield::artifact::{Removals, SnapshotDir};
 use nearfield::build::{BuildOptions, build};
+use nearfield::content::TagKind;
 use nearfield::demo;
 use nearfield::distance::{Isa, Query, canonical, score_rows, stride};
 use nearfield::feature::Schema;
@@ -141,6 +142,17 @@ fn filtered_request(bencher: Bencher, filter: &str) {
 }
 
 /// 256 requests with 4 filters, a quarter of them said twice: one after another, and as a batch.
+/// The mean of all tracks, as of one large genre: of a generation that was not asked for it before, and of one that was.
+#[divan::bench(args = ["new", "kept"])]
+fn group_mean(bencher: Bencher, what: &str) {
+    let snapshot = &*SNAPSHOT;
+    let all: Vec<u32> = (0..snapshot.items().len() as u32).collect();
+    let other = || (what == "new").then(|| snapshot.with_removals(&Removals::default()));
+    bencher.with_inputs(other).bench_local_refs(|other| {
+        other.as_ref().unwrap_or(snapshot).group_mean(TagKind::Genre, "all", black_box(&all))
+    });
+}
+
 #[divan::bench(args = ["one by one", "batch"])]
 fn many_requests(bencher: Bencher, how: &str) {
     let snapshot = &*SNAPSHOT;

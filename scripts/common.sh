@@ -12,6 +12,7 @@ TARGET_DIR=${CARGO_TARGET_DIR:-target}
 NEARFIELD=$TARGET_DIR/release/nearfield
 VENV=$TARGET_DIR/venv
 ORACLE=$ROOT/tests/oracle
+SPOTIFY=$ROOT/tests/spotify
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -115,13 +116,54 @@ ensure_rust_component() {
   rustup component add "$2" >&2 || die "'cargo $1' is missing and 'rustup component add $2' failed"
 }
 
+# ensure_command COMMAND PACKAGE: what the examples of README.md run with.
+ensure_command() { command -v "$1" >/dev/null || apt_install "$2"; }
+
 ensure_python3() {
   command -v python3 >/dev/null || apt_install python3 python3-venv
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "Python 3.11 or later is needed"
 }
 
-# ensure_venv FOLDER REQUIREMENTS: a virtual environment with the pinned packages of a file.
+ensure_node() {
+  command -v node >/dev/null && command -v npm >/dev/null || apt_install nodejs npm
+  [[ $(node -p 'process.versions.node.split(".")[0]') -ge 20 ]] || die "Node.js 20 or later is needed"
+}
+
+# npm_packages FROM TO: installs the packages that are locked in the folder FROM into the folder TO, where they are not.
+npm_packages() {
+  cmp -s "$1/package-lock.json" "$2/package-lock.json" && return
+  say "installing the packages of ${1#"$ROOT/"} for the tests ..."
+  rm -rf "$2"
+  mkdir -p "$2"
+  cp "$1/package.json" "$1/package-lock.json" "$2/"
+  if ! (cd "$2" && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1); then
+    tail -n 20 "$2/npm.log" >&2
+    # An incomplete folder must not look like a complete one.
+    rm -rf "$2"
+    die "the packages of ${1#"$ROOT/"} could not be installed"
+  fi
+}
+
+# Chromium or Chrome, in $CHROMIUM.
+ensure_browser() {
+  local name
+  [[ -z ${CHROMIUM:-} ]] || return 0
+  command -v chromium google-chrome >/dev/null || apt_install chromium
+  for name in chromium google-chrome; do
+    if CHROMIUM=$(command -v "$name"); then
+      export CHROMIUM
+      return
+    fi
+  done
+  die "there is no chromium"
+}
+
+# ensure_venv FOLDER REQUIREMENTS...: a virtual environment with the pinned packages of these files.
 ensure_venv() {
+  local file files=()
+  for file in "${@:2}"; do
+    files+=(-r "$file")
+  done
   ensure_python3
   if ! "$1/bin/python" -m pip --version >/dev/null 2>&1; then
     rm -rf "$1"
@@ -131,11 +173,11 @@ ensure_venv() {
       python3 -m venv "$1"
     fi
   fi
-  "$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "$2"
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check "${files[@]}"
 }
 
 # What the tests need, in $VENV.
-ensure_python() { ensure_venv "$VENV" "$ORACLE/requirements.txt"; }
+ensure_python() { ensure_venv "$VENV" "$ORACLE/requirements.txt" "$SPOTIFY/requirements.txt"; }
 
 # --- End to end ----------------------------------------------------------------------------------------------
 #
@@ -175,11 +217,11 @@ e2e_verify() { nearfield_in_e2e inspect --indexes indexes --name main --verify; 
 
 e2e_export() { nearfield_in_e2e export --indexes indexes --name main --vectors vectors.npy --ids ids.txt; }
 
-# Starts the server on a free port and waits for its line `listening on http://127.0.0.1:PORT`.
+# e2e_start [NAME]: serves a snapshot, else `main`, on a free port and waits for the line `listening on http://127.0.0.1:PORT`.
 e2e_start() {
-  local out=$E2E_DIR/serve.out err=$E2E_DIR/serve.err
+  local name=${1:-main} out=$E2E_DIR/serve.out err=$E2E_DIR/serve.err
   : >"$out"
-  (cd "$E2E_DIR" && exec "$NEARFIELD" serve --indexes indexes --name main --bind 127.0.0.1:0) >"$out" 2>"$err" </dev/null &
+  (cd "$E2E_DIR" && exec "$NEARFIELD" serve --indexes indexes --name "$name" --bind 127.0.0.1:0) >"$out" 2>"$err" </dev/null &
   SERVER_PID=$!
   local _
   for _ in $(seq 600); do
@@ -204,9 +246,12 @@ e2e_check_similar() { "$VENV/bin/python" "$ORACLE/check_similar.py" --csv "$1" -
 
 e2e_check_batch() { "$VENV/bin/python" "$ORACLE/check_batch.py" --csv "$1" --url "$E2E_URL" --queries "$2"; }
 
+e2e_check_collapse() { "$VENV/bin/python" "$ORACLE/check_collapse.py" --csv "$1" --url "$E2E_URL" --queries "$2"; }
 e2e_check_explain() { "$VENV/bin/python" "$ORACLE/check_explain.py" --csv "$1" --url "$E2E_URL" --queries "$2"; }
 
 e2e_check_errors() { "$VENV/bin/python" "$ORACLE/check_errors.py" --url "$E2E_URL"; }
+
+e2e_check_spotipy() { "$VENV/bin/python" "$SPOTIFY/check_spotipy.py" --url "$E2E_URL"; }
 
 # SIGTERM must end the server by itself, with exit code 0, within 30 seconds.
 e2e_stop() {
@@ -239,7 +284,7 @@ e2e_stop() {
 
 PASSED=0
 
-# How many tests a log reports: cargo's harness, Python's unittest, and the closing lines of tests/oracle.
+# How many tests a log reports: cargo's harness, Python's unittest, and the closing lines of tests/oracle and tests/spotify.
 count_tests() {
   awk '
     /^test result: ok\. [0-9]+ passed/ { n += $4 }
@@ -305,8 +350,10 @@ end_to_end() {
   tests "vectors against the reference" e2e_check_vectors "$1"
   step "serve" e2e_start
   tests "answers and recall against the reference" e2e_check_similar "$1" "$2"
+  tests "other recordings against the reference" e2e_check_collapse "$1" "$2"
   tests "batches against single queries and the reference" e2e_check_batch "$1" "$2"
   tests "explanations and counterfactuals against the reference" e2e_check_explain "$1" "$2"
   tests "refusals" e2e_check_errors
+  tests "the real spotipy" e2e_check_spotipy
   step "stop by SIGTERM" e2e_stop
 }

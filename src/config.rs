@@ -133,6 +133,10 @@ pub struct ConfigFile {
     pub poll_seconds: Option<u64>,
     /// The recall a generation must reach to go live.
     pub min_recall: Option<f64>,
+    /// The share of the queries whose recall is measured while they are served.
+    pub live_recall_share: Option<f64>,
+    /// The most that this may take of one processor.
+    pub live_recall_cpu_share: Option<f64>,
     /// Where Redis is, with its password.
     pub redis_url: Option<Secret>,
     /// Memory for answers and explanations.
@@ -266,6 +270,8 @@ impl ConfigFile {
             ("NEARFIELD_FILTER_CACHE_MIB", number(self.filter_cache_mib)),
             ("NEARFIELD_POLL_SECONDS", number(self.poll_seconds)),
             ("NEARFIELD_MIN_RECALL", self.min_recall.map(|value| value.to_string())),
+            ("NEARFIELD_LIVE_RECALL_SHARE", self.live_recall_share.map(|value| value.to_string())),
+            ("NEARFIELD_LIVE_RECALL_CPU_SHARE", self.live_recall_cpu_share.map(|value| value.to_string())),
             ("NEARFIELD_CACHE_MIB", number(self.cache_mib)),
             ("NEARFIELD_CACHE_TTL_SECONDS", number(self.cache_ttl_seconds)),
             ("NEARFIELD_CACHE_PREFIX", text(&self.cache_prefix)),

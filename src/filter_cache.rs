@@ -25,17 +25,29 @@ pub type FilterKey = [u8; 32];
 pub struct CompiledFilter {
     /// The items that pass.
     pub allowed: Arc<Allowed>,
-    /// Genres asked for that no track has, in the form in which names are compared, ascending.
-    pub unknown_genres: Vec<String>,
+    /// Genres asked for that no track has, ascending.
+    pub unknown_genres: Vec<UnknownName>,
     /// The same of artists.
-    pub unknown_artists: Vec<String>,
+    pub unknown_artists: Vec<UnknownName>,
+}
+
+/// A name that no track bears, in the form in which names are compared.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnknownName {
+    /// The name.
+    pub name: String,
+    /// The one that was probably meant.
+    pub nearest: Option<String>,
 }
 
 impl CompiledFilter {
     /// About how much memory it takes.
     fn bytes(&self) -> usize {
         let names = self.unknown_genres.iter().chain(&self.unknown_artists);
-        let names: usize = names.map(|name| name.len() + size_of::<String>()).sum();
+        let bytes_of = |unknown: &UnknownName| {
+            unknown.name.len() + unknown.nearest.as_ref().map_or(0, String::len) + size_of::<UnknownName>()
+        };
+        let names: usize = names.map(bytes_of).sum();
         OVERHEAD_BYTES + self.allowed.bytes() + names
     }
 }
@@ -94,7 +106,8 @@ mod tests {
 
     fn compiled(n_items: usize, item: u32) -> CompiledFilter {
         let allowed = Arc::new(Allowed::unordered(ItemSet::from_ids(n_items, &[item])));
-        CompiledFilter { allowed, unknown_genres: vec!["polka".into()], unknown_artists: Vec::new() }
+        let unknown = UnknownName { name: "polka".into(), nearest: None };
+        CompiledFilter { allowed, unknown_genres: vec![unknown], unknown_artists: Vec::new() }
     }
 
     #[test]

@@ -53,12 +53,14 @@ pub enum ArtifactError {
         newest: u32,
     },
     /// There is no such snapshot.
-    #[error("there is no snapshot `{name}` in {}: build one with `nearfield build --name {name}`", indexes.display())]
+    #[error("there is no snapshot `{name}` in {}{instead}", indexes.display())]
     NoSnapshot {
         /// The snapshot's name.
         name: String,
         /// Where it was looked for.
         indexes: PathBuf,
+        /// The one that was probably meant, those there are, or how to make one.
+        instead: String,
     },
     /// There is no such generation.
     #[error(

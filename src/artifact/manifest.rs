@@ -115,7 +115,7 @@ pub struct FileEntry {
 }
 
 /// Recall and latency of one engine at one setting.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Measurement {
     /// The engine: `exact`, `hnsw`, `forest` or `auto`.

@@ -36,7 +36,7 @@ pub use manifest::{
     BuildParameters, Calibration, CalibrationBucket, DimsCost, EffortPoint, ExactCost, FileEntry,
     MANIFEST_FILE, Manifest, Measurement, Provenance, ShareCost,
 };
-pub use publish::{CURRENT_FILE, Published, SnapshotDir, Staging};
+pub use publish::{CURRENT_FILE, DEFAULT_INDEXES, Published, SnapshotDir, Staging};
 pub use reader::{Section, SectionFile, read_checked};
 pub use removals::{REMOVED_FILE, Removals};
 pub use writer::SectionWriter;

@@ -8,11 +8,15 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::suggest;
+
 use super::error::ArtifactError;
 use super::manifest::{FileEntry, MANIFEST_FILE, Manifest};
 
 /// The file that names the live generation.
 pub const CURRENT_FILE: &str = "CURRENT";
+/// Where snapshots are unless the user says otherwise.
+pub const DEFAULT_INDEXES: &str = "indexes";
 const LOCK_FILE: &str = ".lock";
 pub(super) const STAGING_PREFIX: &str = ".staging-";
 
@@ -102,10 +106,7 @@ impl SnapshotDir {
                 check_name("generation", generation)?;
                 generation.to_owned()
             }
-            None => self.current()?.ok_or_else(|| ArtifactError::NoSnapshot {
-                name: self.name.clone(),
-                indexes: self.indexes.clone(),
-            })?,
+            None => self.current()?.ok_or_else(|| self.missing())?,
         };
         let path = self.path.join(&generation);
         if path.join(MANIFEST_FILE).is_file() {
@@ -113,6 +114,25 @@ impl SnapshotDir {
         } else {
             Err(ArtifactError::NoGeneration { name: self.name.clone(), generation })
         }
+    }
+
+    /// That there is no such snapshot, and what to do about it.
+    fn missing(&self) -> ArtifactError {
+        let name = &self.name;
+        let others = Self::list(&self.indexes).unwrap_or_default();
+        let known = match others.is_empty() {
+            true => String::new(),
+            false => suggest::among(name, others.iter().map(Self::name)) + " (say so with --name)",
+        };
+        let place = match self.indexes.as_os_str() == DEFAULT_INDEXES {
+            true => String::new(),
+            false => format!(" --indexes {}", self.indexes.display()),
+        };
+        let instead = format!(
+            "{known}. `nearfield build{place} --name {name}` makes it from the catalogue; `nearfield demo` makes up a \
+             catalogue to try"
+        );
+        ArtifactError::NoSnapshot { name: name.clone(), indexes: self.indexes.clone(), instead }
     }
 
     /// All complete generations, oldest first.
@@ -145,9 +165,8 @@ impl SnapshotDir {
     /// Makes an earlier generation live again and returns its name: the one asked for, else the live one's parent. Where
     /// the live manifest is damaged, or its parent is gone or damaged, the newest older generation that is whole.
     pub fn roll_back(&self, to: Option<&str>) -> Result<String, ArtifactError> {
-        let missing = || ArtifactError::NoSnapshot { name: self.name.clone(), indexes: self.indexes.clone() };
         if !self.path.is_dir() {
-            return Err(missing());
+            return Err(self.missing());
         }
         let _lock = self.lock()?;
         if let Some(generation) = to {
@@ -155,7 +174,7 @@ impl SnapshotDir {
             self.set_current(generation)?;
             return Ok(generation.to_owned());
         }
-        let live = self.current()?.ok_or_else(missing)?;
+        let live = self.current()?.ok_or_else(|| self.missing())?;
         let parent = Manifest::read(&self.path.join(&live)).ok().and_then(|manifest| manifest.parent);
         let older = self.generations()?.into_iter().rev().filter(|generation| *generation < live);
         let mut damaged = None;

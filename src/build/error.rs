@@ -15,7 +15,9 @@ pub enum BuildError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// There is nothing to build from.
-    #[error("the catalogue {store} holds no tracks: fill it with `nearfield import FILE`")]
+    #[error(
+        "the catalogue {store} holds no tracks: fill it with `nearfield import FILE`, or try `nearfield demo`, which makes some up"
+    )]
     Empty {
         /// The store.
         store: String,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::manual::examples;
 use super::store_flags::StoreFlags;
 use super::{Failure, print_json, print_line};
 use crate::store::backup::{self, Backup, BackupReport};
@@ -9,6 +10,9 @@ use crate::store::{LmdbStore, StoreLocation};
 
 /// The copy is of one moment, whoever writes meanwhile; it is one file with a checksum.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("Into a file that is not there yet", "nearfield backup catalogue.backup"),
+]))]
 pub(super) struct BackupArgs {
     /// The file to write
     #[arg(value_name = "FILE")]
@@ -25,6 +29,10 @@ pub(super) struct BackupArgs {
 
 /// What is in the catalogue is replaced in one transaction, also while others read it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("Into an empty catalogue", "nearfield restore catalogue.backup"),
+    ("In place of another one", "nearfield restore catalogue.backup --force"),
+]))]
 pub(super) struct RestoreArgs {
     /// A file that `nearfield backup` wrote
     #[arg(value_name = "FILE")]

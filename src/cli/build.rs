@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::manual::{examples, named};
 use super::store_flags::StoreFlags;
 use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::SnapshotDir;
@@ -13,6 +14,11 @@ use crate::store::TrackReader;
 
 /// What goes into the indexes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("From data/catalogue into indexes/main", "nearfield build"),
+    ("With a schema of your own, from MongoDB, under another name", "nearfield build --schema mine.toml --store mongodb://127.0.0.1/music --name mine"),
+    ("Without graph and forest: quickest to build, always exact", "nearfield build --engines exact"),
+]))]
 pub(super) struct BuildArgs {
     #[command(flatten)]
     store: StoreFlags,
@@ -31,8 +37,9 @@ pub(super) struct BuildArgs {
 /// How to build; shared with `demo`.
 #[derive(Debug, clap::Args)]
 pub(super) struct BuildFlags {
-    /// Engines to build: exact (always), hnsw, forest
-    #[arg(long, value_delimiter = ',', default_value = "exact,hnsw,forest")]
+    /// Engines to build; exact always
+    #[arg(long, value_delimiter = ',', default_value = "exact,hnsw,forest",
+        value_parser = named::<EngineKind>(EngineKind::ALL.map(EngineKind::name)))]
     engines: Vec<EngineKind>,
     /// M of the graph: a track keeps up to 2 M neighbours, rounded up to whole groups of 16
     #[arg(long, default_value_t = BuildOptions::default().m)]
@@ -40,8 +47,8 @@ pub(super) struct BuildFlags {
     /// Width of the beam that finds neighbours during construction [default: 100; 200 in more than 48 dimensions]
     #[arg(long)]
     ef_construction: Option<usize>,
-    /// What builds the graph: batched (the same graph on any number of threads) or hnsw_rs
-    #[arg(long, default_value = "batched")]
+    /// What builds the graph; batched makes the same graph on any number of threads
+    #[arg(long, default_value = "batched", value_parser = named::<BuilderKind>(BuilderKind::names()))]
     builder: BuilderKind,
     /// Keep the graph small on disk and in memory, for slower searches
     #[arg(long)]

@@ -6,9 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::build::{BuildFlags, build_from};
+use super::manual::examples;
 use super::serve::{self, ServerFlags};
+use super::store_flags::feedback_in;
 use super::{Context, Failure, SnapshotFlags, print_line};
-use crate::artifact::ArtifactError;
+use crate::artifact::{ArtifactError, DEFAULT_INDEXES};
 use crate::demo;
 use crate::feature::Schema;
 use crate::progress::Cancelled;
@@ -17,6 +19,10 @@ use crate::track::Track;
 
 /// Makes up a catalogue (the same every time), builds a snapshot of it and serves it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("Make up 10,000 tracks, build, serve at http://127.0.0.1:8080", "nearfield demo"),
+    ("A larger catalogue, without serving it", "nearfield demo --tracks 200000 --no-serve"),
+]))]
 pub(super) struct DemoArgs {
     #[command(flatten)]
     snapshot: DemoSnapshotFlags,
@@ -35,7 +41,7 @@ pub(super) struct DemoArgs {
 #[derive(Debug, clap::Args)]
 struct DemoSnapshotFlags {
     /// The directory that holds built snapshots
-    #[arg(long, value_name = "DIR", env = "NEARFIELD_INDEXES", default_value = "indexes")]
+    #[arg(long, value_name = "DIR", env = "NEARFIELD_INDEXES", default_value = DEFAULT_INDEXES)]
     indexes: std::path::PathBuf,
     /// The snapshot's name
     #[arg(long, default_value = "demo")]
@@ -62,18 +68,25 @@ pub(super) fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     drop(store);
     eprintln!("{report}");
     print_line(format_args!("built {} made-up tracks in {:.1} s", report.n_items, report.seconds["total"]))?;
-    let hint = |url: &str| {
-        print_line(format_args!(
-            "try: curl -s {url}/api/v1/similar -d '{{\"seeds\": [\"{first}\"], \"weights\": {{\"energy\": 2}}, \"k\": 5, \"explain\": true}}'"
-        ))
+    let which = match snapshot.indexes.as_os_str() == DEFAULT_INDEXES {
+        true => format!("--name {}", snapshot.name),
+        false => format!("--indexes {} --name {}", snapshot.indexes.display(), snapshot.name),
     };
     if args.no_serve {
-        let (indexes, name) = (snapshot.indexes.display(), &snapshot.name);
-        print_line(format_args!("serve it: nearfield serve --indexes {indexes} --name {name}"))?;
-        return hint(&format!("http://{}", args.server.bind));
+        print_line(format_args!("ask it:   nearfield similar {first} {which} --weight energy=2 --explain"))?;
+        return print_line(format_args!("serve it: nearfield serve {which}"));
     }
+    let hint = |url: &str| {
+        print_line(format_args!(
+            "ask it:   curl -s {url}/api/v1/similar -d '{{\"seeds\": [\"{first}\"], \"weights\": {{\"energy\": 2}}, \"k\": 5, \"explain\": true}}'"
+        ))?;
+        print_line(format_args!(
+            "or:       nearfield similar {first} --server {url} --weight energy=2 --explain"
+        ))
+    };
     let listener = serve::listen(&args.server, context)?;
-    serve::serve_snapshot(listener, &snapshot, &args.server, options.min_recall, context, hint)
+    let feedback = feedback_in(StoreLocation::parse(STORE)?, StoreOptions::default());
+    serve::serve_snapshot(listener, &snapshot, &args.server, options.min_recall, feedback, context, hint)
 }
 
 fn open() -> Result<Arc<dyn RefreshStore>, StoreError> {

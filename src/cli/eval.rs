@@ -1,19 +1,25 @@
-//! `nearfield eval`: recall and latency of the engines of a snapshot.
+//! `nearfield eval`: recall and latency of the engines of a snapshot, or how well weights continue playlists.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::manual::{examples, named};
 use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::Measurement;
 use crate::distance::Isa;
-use crate::eval::{self, Family, QuerySet};
+use crate::eval::{self, Family, PlaylistOptions, QuerySet};
 use crate::index::EngineKind;
 use crate::query::EngineChoice;
 use crate::snapshot::Snapshot;
 
 /// Measured single-threaded against the exact scan, on query points that are not in the catalogue.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("Every engine under every family of weights", "nearfield eval"),
+    ("Recall against latency, drawn", "nearfield eval --engines hnsw,forest --plot recall.svg"),
+    ("Weights of your own kind", "nearfield eval --weights sparse,dj --k 100 --json"),
+]))]
 pub(super) struct EvalArgs {
     #[command(flatten)]
     snapshot: SnapshotFlags,
@@ -26,21 +32,42 @@ pub(super) struct EvalArgs {
     /// Weight families (uniform, random, exponential, sparse) and profiles of the schema
     #[arg(long, value_delimiter = ',', default_value = "uniform,random,exponential,sparse")]
     weights: Vec<String>,
-    /// Engines: exact, hnsw, forest, auto [default: all that the snapshot has, and auto]
-    #[arg(long, value_delimiter = ',')]
+    /// Engines [default: all that the snapshot has, and auto]
+    #[arg(long, value_delimiter = ',', value_parser = named::<String>(["exact", "hnsw", "forest", "auto"]))]
     engines: Vec<String>,
     /// Measure at these efforts too (ef of hnsw, search_k of forest)
     #[arg(long, value_delimiter = ',', value_name = "EFFORT")]
     sweep: Vec<usize>,
-    /// Seed of the queries
+    /// Seed of the queries, or of splits and seeds of playlists
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Draw recall against latency, over a range of efforts, as SVG
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
+    #[command(flatten)]
+    playlists: PlaylistFlags,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// How well weights continue playlists.
+#[derive(Debug, clap::Args)]
+struct PlaylistFlags {
+    /// Measure how well weights continue the playlists of this file instead: columns playlist_id, track_id, source
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["queries", "k", "weights", "engines", "sweep", "plot"])]
+    playlists: Option<PathBuf>,
+    /// Only playlists of this source
+    #[arg(long, value_name = "SOURCE", requires = "playlists")]
+    playlist_source: Option<String>,
+    /// Tracks of a playlist that are known
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "playlists",
+        value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    seeds: u32,
+    /// How often the playlists are split anew
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "playlists",
+        value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    splits: u32,
 }
 
 /// Efforts drawn by `--plot` where `--sweep` names none.
@@ -63,6 +90,9 @@ struct EvalReport<'a> {
 
 pub(super) fn run(args: EvalArgs, context: &Context) -> Result<(), Failure> {
     let snapshot = Snapshot::open(&args.snapshot.indexes, &args.snapshot.name, None)?;
+    if let Some(file) = &args.playlists.playlists {
+        return on_playlists(&snapshot, file, &args, context);
+    }
     let families = args.weights.iter().map(|name| Family::parse(name, snapshot.schema()));
     let families: Vec<Family> =
         families.collect::<Result<_, _>>().map_err(|error| Failure::Usage(error.to_string()))?;
@@ -118,6 +148,36 @@ pub(super) fn run(args: EvalArgs, context: &Context) -> Result<(), Failure> {
         args.queries,
         Isa::best().name(),
         eval::table(&results).trim_end()
+    ))
+}
+
+fn on_playlists(snapshot: &Snapshot, file: &Path, args: &EvalArgs, context: &Context) -> Result<(), Failure> {
+    let options = PlaylistOptions {
+        source: args.playlists.playlist_source.clone(),
+        n_seeds: args.playlists.seeds as usize,
+        n_splits: args.playlists.splits as usize,
+        seed: args.seed,
+    };
+    let mut phase = None;
+    let report = eval::measure_playlists(snapshot, file, &options, |_, n_queries| {
+        phase
+            .get_or_insert_with(|| context.progress.phase("playlists", n_queries as u64, "queries"))
+            .advance(1);
+        Ok(context.cancel.check()?)
+    })?;
+    drop(phase);
+    if args.json {
+        return print_json(&report);
+    }
+    print_line(format_args!(
+        "{}: {} tracks, {} of {} playlists have enough of them, {} seeds, {} splits\n\n{}",
+        report.generation,
+        report.n_items,
+        report.n_measured,
+        report.n_playlists,
+        report.n_seeds,
+        report.n_splits,
+        eval::playlist_table(&report).trim_end()
     ))
 }
 

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::manual::examples;
 use super::{Context, Failure, SnapshotFlags, print_line};
 use crate::artifact::ArtifactError;
 use crate::snapshot::Snapshot;
@@ -11,6 +12,9 @@ use crate::track::ItemIdx;
 
 /// Transformed, unweighted, unanchored vectors: float32, [n_items, dim], in the order of the ids.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("For NumPy", "nearfield export --vectors vectors.npy --ids ids.txt"),
+]))]
 pub(super) struct ExportArgs {
     #[command(flatten)]
     snapshot: SnapshotFlags,

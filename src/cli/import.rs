@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::manual::examples;
 use super::store_flags::StoreFlags;
 use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::SnapshotDir;
@@ -12,6 +13,11 @@ use crate::store::CatalogueStore;
 
 /// The column names of the public Spotify dumps are recognised; `--map` names all others.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("A dump whose columns are recognised", "nearfield import tracks.csv.gz"),
+    ("Columns with names of their own", "nearfield import songs.csv --map 'Song Title=name' --map bpm=tempo"),
+    ("What would happen, without writing anything", "nearfield import part-1.parquet part-2.parquet --dry-run"),
+]))]
 pub(super) struct ImportArgs {
     /// CSV, TSV, Parquet or NDJSON files, also gzipped
     #[arg(required = true, value_name = "FILE")]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::manual::examples;
 use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::{Manifest, SnapshotDir};
 use crate::eval;
@@ -13,6 +14,10 @@ use crate::snapshot::Snapshot;
 
 /// Without --verify only what opening checks is checked.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("What is live", "nearfield inspect"),
+    ("Read and check every byte", "nearfield inspect --verify"),
+]))]
 pub(super) struct InspectArgs {
     #[command(flatten)]
     snapshot: SnapshotFlags,
@@ -115,6 +120,10 @@ impl fmt::Display for Inspection<'_> {
 
 /// `nearfield rollback`: the generation before the live one becomes live again.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("To the generation before", "nearfield rollback"),
+    ("To another one that `nearfield inspect` lists", "nearfield rollback --to 20260101T120000000Z"),
+]))]
 pub(super) struct RollbackArgs {
     #[command(flatten)]
     snapshot: SnapshotFlags,

@@ -6,6 +6,8 @@ use std::{fmt, fs};
 
 use serde::Serialize;
 
+use super::manual::examples;
+use super::output::warn;
 use super::store_flags::StoreFlags;
 use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::{ArtifactError, SnapshotDir};
@@ -16,6 +18,10 @@ use crate::track::TrackId;
 /// A running server stops returning the tracks at once; the next build is without them. To have one back, import it
 /// again.
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("One track", "nearfield remove 4u7EnebtmKWzUH433cf5Qv"),
+    ("A list of them, an id on each line", "nearfield remove --from taken-down.txt"),
+]))]
 pub(super) struct RemoveArgs {
     /// Ids of tracks
     #[arg(value_name = "ID", required_unless_present = "from")]
@@ -50,9 +56,9 @@ pub(super) fn run(args: RemoveArgs, context: &Context) -> Result<(), Failure> {
         args.store.open_existing(context)?.ok_or_else(|| BuildError::Empty { store: location.redacted() })?;
     if directory.current()?.is_none() {
         let (name, indexes) = (directory.name(), args.snapshot.indexes.display());
-        eprintln!(
-            "warning: there is no snapshot `{name}` in {indexes}; a server of another one goes on returning the tracks"
-        );
+        warn(format_args!(
+            "there is no snapshot `{name}` in {indexes}; a server of another one goes on returning the tracks"
+        ));
     }
     let n_removed = removal::remove(&*store, &directory, &ids)?;
     let removed = Removed { asked: ids.len(), removed: n_removed, name: directory.name().to_owned() };

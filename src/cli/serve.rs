@@ -15,17 +15,28 @@ use crate::config::{
     TIMEOUT_SECONDS, TOKEN_VARIABLE, WORKERS,
 };
 use crate::eval::below_floor;
+use crate::feedback::Feedback;
 use crate::http::{self, AdminAccess, Settings, State};
-use crate::live::{Follower, Live, LiveSettings};
+use crate::live::{Follower, Live, LiveRecall, LiveSettings};
 
 use super::build::RecallFlag;
 use super::cache_flags::CacheFlags;
+use super::manual::examples;
+use super::recall_flags::LiveRecallFlags;
+use super::store_flags::StoreFlags;
 use super::{Context, Failure, SnapshotFlags, print_line};
 
 #[derive(Debug, Args)]
+#[command(after_help = examples(&[
+    ("The snapshot `main`, at http://127.0.0.1:8080", "nearfield serve"),
+    ("The demo's, on a free port", "nearfield serve --name demo --bind 127.0.0.1:0"),
+]))]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     snapshot: SnapshotFlags,
+    // Only feedback is kept there.
+    #[command(flatten)]
+    store: StoreFlags,
     #[command(flatten)]
     server: ServerFlags,
     #[command(flatten)]
@@ -87,6 +98,8 @@ pub(crate) struct ServerFlags {
     pub shutdown_timeout_seconds: u64,
     #[command(flatten)]
     pub cache: CacheFlags,
+    #[command(flatten)]
+    pub live_recall: LiveRecallFlags,
 }
 
 impl ServerFlags {
@@ -132,9 +145,10 @@ impl ListenError {
 }
 
 pub(super) fn run(args: ServeArgs, context: &Context) -> Result<(), Failure> {
+    let feedback = args.store.feedback(context)?;
     let listener = listen(&args.server, context)?;
     let min_recall = args.recall.min_recall()?;
-    serve_snapshot(listener, &args.snapshot, &args.server, min_recall, context, |_| Ok(()))
+    serve_snapshot(listener, &args.snapshot, &args.server, min_recall, feedback, context, |_| Ok(()))
 }
 
 /// Begins to listen on the address that the flags name, if that is allowed.
@@ -150,6 +164,7 @@ pub(crate) fn serve_snapshot(
     which: &SnapshotFlags,
     flags: &ServerFlags,
     min_recall: f64,
+    feedback: Feedback,
     context: &Context,
     announce: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -165,7 +180,10 @@ pub(crate) fn serve_snapshot(
         None => AdminAccess::Closed,
     };
     let url = format!("http://{address}");
-    let state = State::new(Arc::clone(&live), &which.indexes, flags.settings(admin))?.with_cache(cache);
+    let recall = LiveRecall::start(Arc::clone(&live), flags.live_recall.settings())
+        .map_err(|error| Failure::Work(format!("cannot start the thread of live recall: {error}").into()))?;
+    let state = State::new(Arc::clone(&live), &which.indexes, flags.settings(admin))?;
+    let state = state.with_cache(cache).with_recall(recall).with_feedback(feedback);
     let state = web::Data::new(state);
     verify_in_background(&state);
     print_line(format_args!("listening on {url}"))?;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::manual::examples;
 use super::store_flags::StoreFlags;
 use super::{Context, Failure, print_json, print_line};
 use crate::store::{Provenance, Refresh, field};
@@ -12,6 +13,9 @@ use crate::track::{Track, TrackId};
 use crate::worker::rfc3339;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples(&[
+    ("By id or by link", "nearfield show https://open.spotify.com/track/4u7EnebtmKWzUH433cf5Qv"),
+]))]
 pub(super) struct ShowArgs {
     /// The track's id, or its Spotify link
     id: String,
@@ -24,7 +28,9 @@ pub(super) struct ShowArgs {
 
 /// The catalogue has no such track.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no track {id} in {store}")]
+#[error(
+    "there is no track {id} in {store}; `nearfield similar --candidates 'TITLE ARTIST'` finds ids by words"
+)]
 struct NoTrack {
     id: TrackId,
     store: String,

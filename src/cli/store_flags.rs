@@ -5,10 +5,19 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::config::{LMDB_MAP_GIB, MONGO_PATIENCE_SECONDS};
+use crate::feedback::Feedback;
 use crate::source::mapping::{Mapping, check_mappings};
 use crate::store::{self, LmdbOptions, MongoOptions, RefreshStore, StoreLocation, StoreOptions};
 
 use super::{Context, Failure};
+
+/// How long a server with feedback is waited for at most.
+const FEEDBACK_PATIENCE_SECONDS: u64 = 5;
+
+/// Feedback kept in the catalogue at `location`, or beside it.
+pub(crate) fn feedback_in(location: StoreLocation, options: StoreOptions) -> Feedback {
+    Feedback::kept(Box::new(move |create| store::open_feedback(&location, &options, create)))
+}
 
 /// Where the catalogue lives.
 #[derive(Debug, Args)]
@@ -57,6 +66,15 @@ impl StoreFlags {
     /// Opens the catalogue; `None` when it does not exist yet.
     pub fn open_existing(&self, context: &Context) -> Result<Option<Arc<dyn RefreshStore>>, Failure> {
         Ok(store::open_existing(&self.location()?, &self.options(context)?)?)
+    }
+
+    /// Where a server keeps feedback. Nothing is opened before it is needed, and nothing is created before there is some.
+    pub fn feedback(&self, context: &Context) -> Result<Feedback, Failure> {
+        let location = self.location()?;
+        let mut options = self.options(context)?;
+        // Somebody waits for the answer, and a thread with them.
+        options.mongo.patience_seconds = options.mongo.patience_seconds.min(FEEDBACK_PATIENCE_SECONDS);
+        Ok(feedback_in(location, options))
     }
 
     /// How an embedded catalogue is opened.

@@ -7,6 +7,7 @@ use clap::Args;
 use tokio::runtime;
 
 use super::build::{KeepFlag, RecallFlag};
+use super::manual::{examples, named};
 use super::store_flags::StoreFlags;
 use super::{Context, Failure, SnapshotFlags, print_json, print_line};
 use crate::artifact::SnapshotDir;
@@ -25,6 +26,11 @@ const CLIENT_ID_VARIABLE: &str = "SPOTIFY_CLIENT_ID";
 const CLIENT_SECRET_VARIABLE: &str = "SPOTIFY_CLIENT_SECRET";
 
 #[derive(Debug, Args)]
+#[command(after_help = examples(&[
+    ("One run of at most 1,000 tracks, from cron", "nearfield worker --once"),
+    ("Again and again, building once 5,000 tracks have changed", "nearfield worker --interval 600 --rebuild-after 5000"),
+    ("Without a Spotify application", "nearfield worker --once --providers reccobeats,oembed"),
+]))]
 pub(super) struct WorkerArgs {
     #[command(flatten)]
     store: StoreFlags,
@@ -59,7 +65,8 @@ pub(super) struct WorkerArgs {
         value_name = "LIST",
         env = "NEARFIELD_PROVIDERS",
         value_delimiter = ',',
-        default_value = "spotify,reccobeats,oembed"
+        default_value = "spotify,reccobeats,oembed",
+        value_parser = named::<Provider>(Provider::ALL.map(Provider::name))
     )]
     providers: Vec<Provider>,
     /// Ask again whoever refused a call to this application or said to come back later

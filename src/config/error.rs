@@ -4,6 +4,8 @@ use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
+use crate::suggest;
+
 use super::ConfigFile;
 
 /// Why a file of settings cannot be used.
@@ -72,7 +74,7 @@ impl ConfigError {
         Self::Parse {
             path: path.to_owned(),
             place: place(text, start, is_our_key),
-            what: without_value(error.message()),
+            what: without_value(error.message()) + &meant(error.message()),
         }
     }
 }
@@ -118,6 +120,14 @@ fn is_our_key(name: &str) -> bool {
             .is_none_or(|error| !error.message().starts_with("unknown field"))
     };
     is_plain && (is_known(&format!("{name} = {{}}")) || is_known(&format!("[worker]\n{name} = {{}}")))
+}
+
+/// The key that was probably meant. An unknown one is part of the message anyway.
+fn meant(message: &str) -> String {
+    match suggest::unknown_field(message) {
+        Some((name, _, known)) => suggest::did_you_mean(name, known),
+        None => String::new(),
+    }
 }
 
 /// A message of the parser without the value, which stands in those about types: "invalid type: integer `5`, expected a string".

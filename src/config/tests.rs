@@ -17,7 +17,8 @@ fn check(text: &str, expected: &[&str]) {
 
 #[test]
 fn a_wrong_file_is_refused_by_key() {
-    check("bnid = '127.0.0.1:1'", &["bnid", "bind", "line 1"]);
+    check("bnid = '127.0.0.1:1'", &["unknown field `bnid`", "did you mean `bind`?", "line 1"]);
+    check("[worker]\nlimits = 1", &["line 2", "did you mean `limit`?"]);
     check("max_k = 0", &["`max_k` is 0", "1 to 1000000"]);
     check("max_k = 1000001", &["max_k"]);
     check("max_k = -1", &["line 1 (`max_k`)", "integer", "expected u64"]);
@@ -102,7 +103,7 @@ fn every_key_is_documented() {
     let everything = "store = ''\nlmdb_map_gib = 5\nmongo_database = ''\nmongo_collection = ''\nmongo_map = ''\n\
         mongo_patience_seconds = 5\nindexes = ''\nname = ''\nlog = ''\nbind = ''\ninsecure = true\nmax_body_bytes = 5000\n\
         max_k = 5\nmax_batch_requests = 5\nmax_batch_results = 5\nbatch_threads = 5\nfilter_cache_mib = 5\n\
-        poll_seconds = 5\nmin_recall = 0.5\ncache_mib = 5\ncache_ttl_seconds = 5\ncache_prefix = 'x'\ncache_timeout_ms = 5\n\
+        poll_seconds = 5\nmin_recall = 0.5\nlive_recall_share = 0.5\nlive_recall_cpu_share = 0.5\ncache_mib = 5\ncache_ttl_seconds = 5\ncache_prefix = 'x'\ncache_timeout_ms = 5\n\
         cache_redis_min_us = 5\nworkers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
     let variables = parse(everything).unwrap().by_variable();
     assert_eq!(variables.len(), everything.lines().count());

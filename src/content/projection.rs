@@ -134,7 +134,7 @@ mod tests {
             let axes = principal_axes(&vec![0.25; n * distance::stride(4)], 4, &[1.0; 4]);
             assert!(axes.iter().flatten().all(|x| x.is_finite()), "{axes:?}");
         }
-        let axes = principal_axes(&vec![1.0; 16], 1, &[1.0]);
+        let axes = principal_axes(&[1.0; 16], 1, &[1.0]);
         assert!(axes.iter().flatten().all(|x| x.is_finite()), "{axes:?}");
     }
 }

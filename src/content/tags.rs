@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::artifact::{ArtifactError, FileEntry, FileKind, Section, SectionFile, SectionWriter};
+use crate::suggest;
 use crate::track::{ItemIdx, Track};
 
 use super::ids::artist_id;
@@ -12,7 +13,7 @@ use super::ids::artist_id;
 pub(crate) const TAGS_FILE: &str = "tags.nf";
 
 /// What a tag says of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TagKind {
     /// A genre.
     Genre,
@@ -138,6 +139,14 @@ impl Tags {
         Some(&index.postings[index.posting_offsets.range(found)])
     }
 
+    /// The name that was probably meant where no track is tagged `name`, in lower case; `None` where none is near. Only
+    /// names with the same first letter are looked at: there may be hundreds of thousands.
+    pub fn nearest(&self, kind: TagKind, name: &str) -> Option<String> {
+        let (index, name) = (self.index(kind), fold(name));
+        let names = index.beginning_with(name.chars().next()?);
+        suggest::nearest_of_many(&name, names).map(str::to_owned)
+    }
+
     /// How many different names there are.
     pub fn len(&self, kind: TagKind) -> usize {
         self.index(kind).len()
@@ -192,16 +201,36 @@ impl TagIndex {
         self.name_offsets.len() - 1
     }
 
+    fn name(&self, place: usize) -> &[u8] {
+        &self.name_bytes[self.name_offsets.range(place)]
+    }
+
     fn find(&self, name: &str) -> Option<usize> {
+        let place = self.first_from(name.as_bytes());
+        (place < self.len() && self.name(place) == name.as_bytes()).then_some(place)
+    }
+
+    /// The names that begin with `letter`.
+    fn beginning_with(&self, letter: char) -> impl Iterator<Item = &str> {
+        let mut buffer = [0; 4];
+        let letter = letter.encode_utf8(&mut buffer).as_bytes().to_vec();
+        let places = self.first_from(&letter)..self.len();
+        places
+            .map(|place| self.name(place))
+            .take_while(move |name| name.starts_with(&letter))
+            .filter_map(|name| std::str::from_utf8(name).ok())
+    }
+
+    /// The place of the first name that is not before `name`.
+    fn first_from(&self, name: &[u8]) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = (low + high) / 2;
-            match self.name_bytes[self.name_offsets.range(middle)].cmp(name.as_bytes()) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(middle),
+            match self.name(middle) < name {
+                true => low = middle + 1,
+                false => high = middle,
             }
         }
-        None
+        low
     }
 }

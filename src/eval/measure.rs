@@ -92,12 +92,12 @@ pub(super) fn search(
     plan.effort = effort.unwrap_or(plan.effort);
     let found = execute(snapshot, &plan, &target)?;
     let us = started.elapsed().as_secs_f64() * 1e6;
-    Ok(Outcome { recall: recall(&query.truth, &found.hits), us, plan })
+    Ok(Outcome { recall: recall_by_score(&query.truth, &found.hits), us, plan })
 }
 
 /// Tie-aware recall by score: a hit counts when its score is not below the k-th best true one, so that equals may
 /// stand in for each other (as ann-benchmarks does by distance).
-fn recall(truth: &[f32], hits: &[Hit]) -> f64 {
+pub(crate) fn recall_by_score(truth: &[f32], hits: &[Hit]) -> f64 {
     let Some(kth) = truth.last() else { return 1.0 };
     let n_good = hits.iter().filter(|hit| hit.score >= *kth).count();
     n_good.min(truth.len()) as f64 / truth.len() as f64
@@ -136,9 +136,9 @@ mod tests {
     #[test]
     fn equals_stand_in_for_each_other() {
         let hit = |score| Hit { item: ItemIdx(0), score };
-        assert_eq!(recall(&[0.9, 0.8, 0.8], &[hit(0.9), hit(0.8), hit(0.7)]), 2.0 / 3.0);
-        assert_eq!(recall(&[0.9, 0.8], &[hit(0.8), hit(0.8)]), 1.0);
-        assert_eq!(recall(&[], &[]), 1.0);
+        assert_eq!(recall_by_score(&[0.9, 0.8, 0.8], &[hit(0.9), hit(0.8), hit(0.7)]), 2.0 / 3.0);
+        assert_eq!(recall_by_score(&[0.9, 0.8], &[hit(0.8), hit(0.8)]), 1.0);
+        assert_eq!(recall_by_score(&[], &[]), 1.0);
     }
 
     #[test]

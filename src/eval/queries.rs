@@ -27,6 +27,9 @@ pub enum EvalError {
     /// The work was asked to stop.
     #[error(transparent)]
     Cancelled(#[from] crate::progress::Cancelled),
+    /// The playlists cannot be measured on.
+    #[error(transparent)]
+    Playlists(#[from] super::playlists::PlaylistError),
     /// An engine cannot answer.
     #[error(transparent)]
     Engine(#[from] crate::index::EngineError),

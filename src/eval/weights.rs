@@ -7,6 +7,7 @@ use rand::seq::index::sample;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::feature::Schema;
+use crate::suggest;
 
 /// Where a query's weights come from. The four families are over the features whose default weight is above 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +30,11 @@ pub enum Family {
 
 /// Not a weight family or profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no weight family or profile `{name}`; there are {known}")]
+#[error("there is no weight family or profile `{name}`{known}")]
 pub struct UnknownFamily {
     /// The name.
     pub name: String,
-    /// All of them.
+    /// The one that was probably meant, and all of them ([`suggest::among`]).
     pub known: String,
 }
 
@@ -51,7 +52,8 @@ impl Family {
         }
         let mut known: Vec<String> = Self::MAIN.iter().map(Self::to_string).collect();
         known.extend(schema.profiles.keys().cloned());
-        Err(UnknownFamily { name: name.to_owned(), known: known.join(", ") })
+        let known = suggest::among(name, known.iter().map(String::as_str));
+        Err(UnknownFamily { name: name.to_owned(), known })
     }
 
     /// The four families and all profiles of the schema.

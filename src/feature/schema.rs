@@ -6,6 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::suggest;
+
 /// The fewest and most dimensions a schema may have in all.
 pub const DIMENSIONS: std::ops::RangeInclusive<usize> = 1..=1024;
 /// The largest weight and anchor.
@@ -148,7 +150,7 @@ pub enum SchemaError {
         cause: std::io::Error,
     },
     /// Not a schema in TOML.
-    #[error("the schema {path} is not valid: {cause}")]
+    #[error("the schema {path} is not valid: {}{}", cause.to_string().trim_end(), meant(cause.message()))]
     Parse {
         /// The file.
         path: String,
@@ -165,6 +167,12 @@ pub enum SchemaError {
         /// What is wrong and what was expected.
         problem: String,
     },
+}
+
+/// The key that was probably meant, on a line of its own: the parser's message draws where the unknown one stands.
+fn meant(message: &str) -> String {
+    let meant = suggest::unknown_field(message).and_then(|(name, _, known)| suggest::nearest(name, known));
+    meant.map(|known| format!("\ndid you mean `{known}`?")).unwrap_or_default()
 }
 
 /// The profile that holds each feature's own weight.
@@ -309,7 +317,12 @@ impl Schema {
             }
             for (feature, weight) in weights {
                 if self.feature(feature).is_none() {
-                    return invalid(at(feature), "there is no such feature in this schema".into());
+                    let names = self.features.iter().map(|feature| feature.name.as_str());
+                    let known = suggest::among(feature, names);
+                    return invalid(
+                        at(feature),
+                        format!("there is no feature `{feature}` in this schema{known}"),
+                    );
                 }
                 if !is_weight(*weight) {
                     return invalid(at(feature), format!("expected 0 to {MAX_WEIGHT:e}, got {weight}"));
@@ -347,6 +360,8 @@ mod tests {
     fn a_wrong_schema_is_refused_by_field() {
         check("name = 'x'\nfeatures = []", "at least one feature");
         check("name = 'x'\ncolour = 1\nfeatures = []", "colour");
+        check("name = 'x'\nprofile = 1\nfeatures = []", "did you mean `profiles`?");
+        check("name = 'x'\n[[features]]\nname = 'f'\ntransfrom = 'linear'", "did you mean `transform`?");
         let feature = |rest: &str| format!("name = 'x'\n[[features]]\nname = 'f'\n{rest}");
         check(&feature("transform = 'cubic'"), "cubic");
         check(&feature("transform = 'linear'\nweight = -1.0"), "features.f.weight");
@@ -356,6 +371,9 @@ mod tests {
         check(&feature("transform = 'unit_vector'"), "features.f.dimensions");
         check(&feature("transform = 'unit_vector'\ndimensions = 1025"), "features.f.dimensions");
         check(&feature("transform = 'linear'\n[profiles.p]\ng = 1.0"), "profiles.p.g");
+        let near =
+            "name = 'x'\n[[features]]\nname = 'energy'\ntransform = 'linear'\n[profiles.p]\nenrgy = 1.0";
+        check(near, "did you mean `energy`?");
         check(&feature("transform = 'linear'\n[profiles.zero]\nf = 1.0"), "built in");
         check(&feature("transform = 'linear'\nmin = 2.0\nmax = 1.0"), "features.f.min");
     }

@@ -10,20 +10,39 @@ use crate::live::Attempt;
 use crate::progress::CancelToken;
 
 use super::auth::require_admin;
+use super::openapi::{Conflict, Forbidden, Unauthorized};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
 
-#[derive(Debug, Serialize)]
+/// What came of a reload.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ReloadAnswer {
     /// What is served now.
     generation: String,
     /// What was served before.
     previous: String,
+    /// Whether they differ.
     changed: bool,
 }
 
-/// `POST /api/v1/admin/reload`
+/// Serve what `CURRENT` names, now
+///
+/// Without waiting for it to be noticed; answers when it is done. A generation that was refused before is tried again. Reloads at the
+/// same time are one. The body is not looked at.
+#[utoipa::path(
+    post,
+    path = "/api/v1/admin/reload",
+    operation_id = "reload",
+    tag = "administration",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "What is served now.", body = ReloadAnswer),
+        (status = 401, response = Unauthorized),
+        (status = 403, response = Forbidden),
+        (status = 409, response = Conflict),
+    )
+)]
 pub(super) async fn reload(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     require_admin(&state.settings().admin, &http)?;
     Parameters::parse(http.query_string())?.finish("none")?;

@@ -9,13 +9,16 @@ use tokio::sync::Semaphore;
 
 use crate::progress::{CancelToken, Cancelled};
 use crate::query::{Batch, QueryError, SimilarRequest};
+use crate::snapshot::Snapshot;
 
 use super::batch_body::{self, Entry, Origin};
 use super::batch_parts::{BatchEntry, BatchParts};
 use super::json::Body;
+use super::openapi::{BatchAnswer, BatchRequest, Unavailable};
 use super::problem::Problem;
 use super::state::{Served, State};
 use super::stream::{MAX_WHOLE, PartStream, Parts};
+use super::user;
 
 /// Batches that are searched for at the same time; others wait. Two, so that a small one does not wait for a large one.
 const AT_ONCE: usize = 2;
@@ -37,7 +40,30 @@ impl Batches {
     }
 }
 
-/// `POST /api/v1/similar/batch`
+/// Many queries at once
+///
+/// Answered from one generation, on threads of their own. One query that makes no sense does not fail the others: each has a status of
+/// its own. What queries have in common is done once.
+#[utoipa::path(
+    post,
+    path = "/api/v1/similar/batch",
+    operation_id = "similarBatch",
+    tag = "similarity",
+    request_body(
+        content = BatchRequest,
+        description = "The queries. The content type does not matter.",
+        examples(
+            ("shared" = (summary = "Two queries with the same filter", value = json!({
+                "defaults": {"k": 2, "filters": {"year": {"min": 2000}}},
+                "requests": [{"targets": {"tempo": 120}}, {"targets": {"energy": 0.9}, "k": 1}],
+            }))),
+        ),
+    ),
+    responses(
+        (status = 200, description = "An answer or a refusal for every query.", body = BatchAnswer),
+        (status = 503, response = Unavailable),
+    )
+)]
 pub(super) async fn post(state: web::Data<State>, body: Body) -> Result<HttpResponse, Problem> {
     // Waiting holds no thread.
     let turn = Arc::clone(&state.batches().turns)
@@ -86,7 +112,7 @@ fn answer(state: &State, body: &[u8], cancel: &CancelToken) -> Result<Reply, Pro
     let pool = Arc::clone(&state.batches().pool);
     let read = batch_body::read(body, settings.max_batch_requests)?;
     let n_requests = read.len();
-    let (requests, origins, mut entries) = sort_out(read, settings.max_k);
+    let (requests, origins, mut entries) = sort_out(state, &served.snapshot, read);
     let n_results: usize = requests.iter().map(|request| request.k).sum();
     if n_results > settings.max_batch_results {
         let detail = format!(
@@ -112,6 +138,7 @@ fn answer(state: &State, body: &[u8], cancel: &CancelToken) -> Result<Reply, Pro
     metrics.batched(n_requests);
     for found in batch.searches() {
         metrics.searched(found.plan.engine.name(), found.prepared.is_auto(), found.took);
+        state.recall().offer(&served, &found.prepared, &found.plan);
     }
     send(served, pool, batch, entries, started)
 }
@@ -138,9 +165,18 @@ fn send(
 
 /// The requests that can be searched for, with their origins; and what there is to say to each of all, as far as that is
 /// known.
-fn sort_out(read: Vec<Entry>, max_k: usize) -> (Vec<SimilarRequest>, Vec<Origin>, Vec<BatchEntry>) {
+fn sort_out(
+    state: &State,
+    snapshot: &Snapshot,
+    read: Vec<Entry>,
+) -> (Vec<SimilarRequest>, Vec<Origin>, Vec<BatchEntry>) {
     let (mut requests, mut origins, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    let max_k = state.settings().max_k;
     for Entry { request, origin } in read {
+        let request = request.and_then(|mut request| {
+            let known = user::set_weights(state, snapshot, &mut request);
+            known.map(|()| request).map_err(|problem| problem.rename_field(|field| origin.path(field)))
+        });
         entries.push(match request {
             Err(problem) => BatchEntry::Refused(problem),
             Ok(request) if request.k > max_k => {

@@ -69,6 +69,7 @@ async fn compute(
         true => explained(state, work, trace).await?,
     };
     state.metrics().searched(engine, work.prepared.is_auto(), started.elapsed());
+    state.recall().offer(&work.served, &work.prepared, &work.plan);
     Ok(pieces)
 }
 
@@ -130,7 +131,6 @@ fn show(work: &Work, plan: Plan, ranking: &Ranking, explanations: &[Value]) -> R
 
 #[cfg(test)]
 mod tests {
-    use std::ops::ControlFlow;
     use std::time::Duration;
 
     use futures_util::poll;
@@ -138,40 +138,14 @@ mod tests {
 
     use super::*;
     use crate::artifact::SnapshotDir;
-    use crate::build::{BuildOptions, build};
     use crate::cache::{Cache, Outcome, Settings as CacheSettings};
-    use crate::feature::Schema;
     use crate::http::Settings;
-    use crate::live::{Live, LiveSettings};
-    use crate::progress::{CancelToken, Progress};
+    use crate::live::sample;
     use crate::query::Prepared;
-    use crate::store::{StoreError, TrackReader};
-    use crate::track::Track;
-
-    struct Tracks(Vec<Track>);
-
-    impl TrackReader for Tracks {
-        fn count(&self) -> Result<u64, StoreError> {
-            Ok(self.0.len() as u64)
-        }
-
-        fn scan(&self, visit: &mut dyn FnMut(Track) -> ControlFlow<()>) -> Result<(), StoreError> {
-            let _ = self.0.iter().try_for_each(|track| visit(track.clone()));
-            Ok(())
-        }
-    }
 
     /// A server of a few tracks, without the server.
     fn serving() -> (TempDir, SnapshotDir, web::Data<State>) {
-        let indexes = tempfile::tempdir().unwrap();
-        let directory = SnapshotDir::new(indexes.path(), "main").unwrap();
-        let mut tracks: Vec<Track> = crate::demo::catalogue(200, 42).collect();
-        tracks.sort_by(|one, other| one.id.cmp(&other.id));
-        let (schema, options) = (Schema::spotify(), BuildOptions { trees: 2, ..BuildOptions::default() });
-        let (hidden, go_on) = (Progress::hidden(), CancelToken::new());
-        build(&Tracks(tracks), "memory", &directory, schema, &options, &hidden, &go_on).unwrap();
-        let settings = LiveSettings { filter_cache_bytes: 0, min_recall: 0.0 };
-        let live = Arc::new(Live::open(directory.clone(), settings).unwrap());
+        let (indexes, directory, live) = sample::serving(200);
         let state = State::new(live, indexes.path(), Settings::default()).unwrap();
         let state = state.with_cache(Cache::new(&CacheSettings::default()).unwrap());
         (indexes, directory, web::Data::new(state))

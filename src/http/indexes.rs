@@ -15,14 +15,17 @@ use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::{Served, State};
 
-#[derive(Debug, Serialize)]
+/// The snapshots there are.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct IndexesAnswer {
+    /// What answers queries.
     serving: Serving,
+    /// By name.
     indexes: Vec<Index>,
 }
 
 /// The generation that answers queries.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Serving {
     name: String,
     generation: String,
@@ -37,13 +40,17 @@ struct Serving {
 }
 
 /// A generation that did not pass its gates.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = RefusedGeneration)]
 struct Refused {
+    /// Its name, where `CURRENT` names one.
     generation: Option<String>,
+    /// Why not.
     reason: String,
 }
 
-#[derive(Debug, Serialize)]
+/// A snapshot.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 enum Index {
     Readable(Box<Description>),
@@ -56,7 +63,8 @@ enum Index {
 }
 
 /// What the manifest of a snapshot's live generation says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = IndexDescription)]
 struct Description {
     name: String,
     generation: String,
@@ -74,14 +82,14 @@ struct Description {
     files: BTreeMap<String, u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct EngineView {
     name: String,
     /// `ready`, `loading`, `unusable`, or `not_loaded` where the generation is not the one served.
     state: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SchemaView {
     name: String,
     hash: String,
@@ -91,7 +99,7 @@ struct SchemaView {
     profiles: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct FeatureView {
     name: String,
     unit: String,
@@ -103,7 +111,19 @@ struct FeatureView {
     vector: bool,
 }
 
-/// `GET /api/v1/indexes`
+/// The snapshots there are
+///
+/// Which generation answers, and what every snapshot in the directory says of its live generation. The two differ while a new one is
+/// checked, and after it was refused.
+#[utoipa::path(
+    get,
+    path = "/api/v1/indexes",
+    operation_id = "indexes",
+    tag = "catalogue",
+    responses(
+        (status = 200, description = "The snapshots.", body = IndexesAnswer),
+    )
+)]
 pub(super) async fn list(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::parse(http.query_string())?.finish("none")?;
     let answer = web::block(move || describe_all(state.indexes(), state.live())).await;

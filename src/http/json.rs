@@ -11,6 +11,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use crate::suggest;
+
 use super::problem::Problem;
 use super::state::State;
 
@@ -116,10 +118,14 @@ fn problem(error: &serde_json::Error, path: &str) -> Problem {
     let field = if path.is_empty() { "body" } else { path };
     match error.classify() {
         Category::Data => {
-            if let Some((name, known)) = unknown_field(&text) {
+            if let Some((name, expected, known)) = suggest::unknown_field(&text) {
                 // The path ends in the unknown name; without one it is all there is.
                 let field = if path.is_empty() { name } else { path };
-                let detail = format!("there is no field `{field}`: {known}");
+                let meant = suggest::did_you_mean(name, known);
+                let detail = match meant.is_empty() {
+                    true => format!("there is no field `{field}`: {expected}"),
+                    false => format!("there is no field `{field}`{meant} {}", capital(expected)),
+                };
                 Problem::bad_request("unknown_field", detail).at(field)
             } else if let Some(name) = duplicate_field(&text) {
                 let field = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
@@ -147,11 +153,10 @@ fn problem(error: &serde_json::Error, path: &str) -> Problem {
     }
 }
 
-/// The name and the rest of serde's "unknown field `name`, expected ...".
-fn unknown_field(text: &str) -> Option<(&str, &str)> {
-    let rest = text.strip_prefix("unknown field `")?;
-    let end = rest.find("`, expected").or_else(|| rest.find("`, there are no fields"))?;
-    Some((&rest[..end], &rest[end + "`, ".len()..]))
+/// The same text with a capital letter.
+fn capital(text: &str) -> String {
+    let (first, rest) = text.split_at(text.floor_char_boundary(1));
+    first.to_uppercase() + rest
 }
 
 /// The name in serde's "duplicate field `name`".
@@ -233,7 +238,11 @@ mod tests {
         assert!(detail(r#"{"filters": null}"#).contains("{\"genres\""));
         assert!(detail(r#"{"k": 2.5}"#).contains("`2.5`, expected a whole number that is not negative"));
         assert!(parse::<SimilarRequest>(b"\xef\xbb\xbf{}").is_ok());
-        assert!(detail(r#"{"kk": 1}"#).contains("there is no field `kk`: expected one of `seeds`"));
+        assert!(detail(r#"{"x": 1}"#).contains("there is no field `x`: expected one of `seeds`"));
+        let meant = "there is no field `seed`: did you mean `seeds`? Expected one of `seeds`";
+        assert!(detail(r#"{"seed": ["a"]}"#).contains(meant), "{}", detail(r#"{"seed": ["a"]}"#));
+        let nested = detail(r#"{"filters": {"genre": []}}"#);
+        assert!(nested.contains("`filters.genre`: did you mean `genres`?"), "{nested}");
     }
 
     #[test]

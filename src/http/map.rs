@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::query::{MapTrack, MapView, map, near_on_map};
 use crate::track::TrackId;
 
+use super::openapi::SAMPLE_ID;
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
@@ -39,9 +40,9 @@ pub(super) struct NearestAnswer {
 
 /// `GET /api/v1/map`
 #[utoipa::path(
-    get, path = "/api/v1/map", tag = "catalogue",
+    get, path = "/api/v1/map", operation_id = "map", tag = "catalogue",
     summary = "The catalogue on a map",
-    responses((status = 200, body = MapView)),
+    responses((status = 200, description = "The map.", body = MapView)),
 )]
 pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::parse(http.query_string())?.finish("none")?;
@@ -52,10 +53,13 @@ pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<H
 
 /// `GET /api/v1/map/points?ids=`
 #[utoipa::path(
-    get, path = "/api/v1/map/points", tag = "catalogue",
+    get, path = "/api/v1/map/points", operation_id = "mapPoints", tag = "catalogue",
     summary = "Where tracks are on the map",
-    params(("ids" = String, Query, description = "Ids of up to 1,000 tracks, separated by commas", example = "4hC4daYEUNPZrLKqCWxX9x")),
-    responses((status = 200, body = PointsAnswer)),
+    params(
+        ("ids" = Vec<String>, Query, description = "Ids of up to 1,000 tracks, separated by commas", style = Form, explode = false,
+            min_items = 1, max_items = 1_000, example = json!([SAMPLE_ID])),
+    ),
+    responses((status = 200, description = "Their places; tracks there are not, are left out.", body = PointsAnswer)),
 )]
 pub(super) async fn points(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut given = Parameters::parse(http.query_string())?;
@@ -78,14 +82,14 @@ pub(super) async fn points(state: web::Data<State>, http: HttpRequest) -> Result
 
 /// `GET /api/v1/map/nearest?x=&y=`
 #[utoipa::path(
-    get, path = "/api/v1/map/nearest", tag = "catalogue",
+    get, path = "/api/v1/map/nearest", operation_id = "mapNearest", tag = "catalogue",
     summary = "Which tracks are at a place of the map",
     params(
         ("x" = f32, Query, description = "Along the first axis", example = 0.5),
         ("y" = f32, Query, description = "Along the second axis", example = -0.5),
-        ("limit" = Option<usize>, Query, description = "How many tracks", minimum = 1, maximum = 100, example = 3),
+        ("limit" = Option<usize>, Query, description = "How many tracks; 10 where absent", minimum = 1, maximum = 100, example = 3),
     ),
-    responses((status = 200, body = NearestAnswer)),
+    responses((status = 200, description = "The tracks, nearest first.", body = NearestAnswer)),
 )]
 pub(super) async fn nearest(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut given = Parameters::parse(http.query_string())?;

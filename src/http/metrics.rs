@@ -230,7 +230,17 @@ impl Metrics {
     }
 }
 
-/// `GET /metrics`
+/// What the server counts
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "operation",
+    responses(
+        (status = 200, description = "OpenMetrics text, which Prometheus reads.", body = String,
+            content_type = "application/openmetrics-text"),
+    )
+)]
 pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let metrics = state.metrics();
     let served = state.served();
@@ -248,6 +258,7 @@ pub(super) async fn show(state: web::Data<State>) -> Result<HttpResponse, Proble
     if let Ok(Ok(status)) = timeout(STATUS_PATIENCE, worker::status(&state)).await {
         metrics.worker.update(status.as_ref());
     }
+    state.recall().refresh_metrics(&manifest.generation);
     state.cache().refresh_metrics().await;
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|error| Problem::internal(&error))?;

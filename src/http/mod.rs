@@ -19,12 +19,19 @@
 //! stream.rs        large answers, a part at a time
 //! tracks.rs        /api/v1/tracks/{id}, /api/v1/tracks?q=
 //! map.rs           /api/v1/map
+//! weights.rs       POST /api/v1/weights/infer
+//! feedback.rs      /api/v1/feedback
+//! user.rs          whose feedback a query starts from
 //! indexes.rs       /api/v1/indexes
+//! recall.rs        /api/v1/recall
 //! admin.rs         /api/v1/admin/reload
 //! auth.rs          who may administer the server
 //! worker.rs        /api/v1/worker
 //! worker_metrics.rs  what /metrics says of the worker
-//! root.rs          /
+//! openapi/         /openapi.json, /docs
+//! root.rs          / as JSON
+//! page/            / for browsers, /assets/{name}
+//! spotify/         /spotify: what clients of Spotify ask for
 //! ```
 //!
 //! One request, one generation: a handler loads the served generation once and answers from it, whatever is swapped in
@@ -39,20 +46,27 @@ mod batch_parts;
 mod cache_status;
 mod cached;
 mod explain;
+mod feedback;
 mod health;
 mod indexes;
 mod json;
 mod map;
 mod metrics;
+mod openapi;
+mod page;
 mod pieces;
 mod problem;
 mod query_string;
+mod recall;
 mod root;
 mod similar;
 mod similar_form;
+mod spotify;
 mod state;
 mod stream;
 mod tracks;
+mod user;
+mod weights;
 mod worker;
 mod worker_metrics;
 
@@ -87,6 +101,7 @@ pub fn run(listener: TcpListener, state: web::Data<State>, shutdown: CancelToken
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(from_fn(metrics::count))
             .configure(routes)
+            .service(spotify::scope())
             .default_service(web::to(not_found))
     })
     .worker_max_blocking_threads(BLOCKING_THREADS)
@@ -106,9 +121,34 @@ pub fn run(listener: TcpListener, state: web::Data<State>, shutdown: CancelToken
     actix_web::rt::System::new().block_on(server.run())
 }
 
-fn routes(config: &mut web::ServiceConfig) {
+/// Takes routes: the server, or whoever wants to know which there are.
+trait Routes {
+    fn service(&mut self, route: Route) -> &mut Self;
+}
+
+impl Routes for web::ServiceConfig {
+    fn service(&mut self, route: Route) -> &mut Self {
+        // The inherent method of the same name.
+        Self::service(self, route.resource)
+    }
+}
+
+/// A resource with the methods that it answers.
+#[cfg_attr(not(test), expect(dead_code, reason = "the description is compared with paths and methods"))]
+struct Route {
+    path: String,
+    /// As `Allow` lists them.
+    methods: &'static str,
+    resource: Resource,
+}
+
+fn routes(config: &mut impl Routes) {
     config
-        .service(read("/", root::show))
+        .service(read("/", page::show))
+        .service(read("/assets/{name}", page::asset))
+        .service(read("/openapi.json", openapi::show))
+        .service(read("/docs", openapi::page))
+        .service(read("/docs/{file:.+}", openapi::asset))
         .service(read("/healthz", health::alive))
         .service(read("/readyz", health::ready))
         .service(read("/metrics", metrics::show))
@@ -122,38 +162,65 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(read("/api/v1/map", map::show))
         .service(read("/api/v1/map/points", map::points))
         .service(read("/api/v1/map/nearest", map::nearest))
+        .service(write("/api/v1/weights/infer", weights::post))
+        .service(write("/api/v1/feedback", feedback::post))
+        .service(kept("/api/v1/feedback/{user}", feedback::get, feedback::delete))
         .service(read("/api/v1/indexes", indexes::list))
+        .service(read("/api/v1/recall", recall::show))
         .service(write("/api/v1/admin/reload", admin::reload))
         .service(read("/api/v1/worker", worker::show));
 }
 
 /// A resource that is read: GET and HEAD.
-fn read<F, Args>(path: &str, handler: F) -> Resource
+fn read<F, Args>(path: &str, handler: F) -> Route
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let methods = guard::Any(guard::Get()).or(guard::Head());
-    resource(path, "GET, HEAD").route(web::route().guard(methods).to(handler))
+    route(path, "GET, HEAD", vec![reading(handler)])
+}
+
+/// A resource that is read and deleted.
+fn kept<R, ReadArgs, D, DeleteArgs>(path: &str, read: R, delete: D) -> Route
+where
+    R: Handler<ReadArgs>,
+    ReadArgs: FromRequest + 'static,
+    R::Output: Responder + 'static,
+    D: Handler<DeleteArgs>,
+    DeleteArgs: FromRequest + 'static,
+    D::Output: Responder + 'static,
+{
+    route(path, "GET, HEAD, DELETE", vec![reading(read), web::delete().to(delete)])
 }
 
 /// A resource that is posted to.
-fn write<F, Args>(path: &str, handler: F) -> Resource
+fn write<F, Args>(path: &str, handler: F) -> Route
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    resource(path, "POST").route(web::post().to(handler))
+    route(path, "POST", vec![web::post().to(handler)])
 }
 
-fn resource(path: &str, allowed: &'static str) -> Resource {
+fn reading<F, Args>(handler: F) -> actix_web::Route
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler)
+}
+
+fn route(path: &str, methods: &'static str, handlers: Vec<actix_web::Route>) -> Route {
     let refuse = move |request: HttpRequest| {
-        let problem = Problem::method_not_allowed(request.method().as_str(), request.path(), allowed);
+        let problem = Problem::method_not_allowed(request.method().as_str(), request.path(), methods);
         async move { Err::<HttpResponse, Problem>(problem) }
     };
-    web::resource(path.to_owned()).default_service(web::to(refuse))
+    let resource = web::resource(path.to_owned()).default_service(web::to(refuse));
+    let resource = handlers.into_iter().fold(resource, Resource::route);
+    Route { path: path.to_owned(), methods, resource }
 }
 
 async fn not_found(request: HttpRequest) -> Result<HttpResponse, Problem> {

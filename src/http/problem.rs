@@ -12,6 +12,8 @@ use crate::query::QueryError;
 
 /// What a detail may quote of a request before it is cut off.
 const MAX_DETAIL_BYTES: usize = 2_000;
+/// The content type of a problem.
+pub(super) const CONTENT_TYPE: &str = "application/problem+json";
 /// When to ask again for something that is being loaded.
 const RETRY_AFTER_SECONDS: u32 = 2;
 
@@ -39,15 +41,27 @@ enum Header {
     Authenticate,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// Why a request has no answer (RFC 9457).
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body<'a> {
+    /// `about:blank`: the code says more.
     r#type: &'static str,
+    /// The status in words.
     title: &'a str,
+    /// The status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// For programs; it does not change.
     code: &'a str,
+    /// For people; it may change.
     detail: &'a str,
+    /// What is at fault: a path in the JSON of the request (`seeds[0]`), `body`, or the name of a parameter. Left out where
+    /// nothing in the request is.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    /// Every reason why the server is not ready; left out elsewhere.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     reasons: &'a [String],
 }
@@ -149,6 +163,11 @@ impl Problem {
         self
     }
 
+    /// The sentence for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The body of its response.
     pub(super) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec(&Body {
@@ -166,6 +185,11 @@ impl Problem {
     /// The status as a number.
     pub(super) fn status_number(&self) -> u16 {
         self.status.as_u16()
+    }
+
+    /// Whether the request itself is at fault, rather than that something is not there.
+    pub fn is_bad_request(&self) -> bool {
+        self.status == StatusCode::BAD_REQUEST
     }
 
     /// The stable code.
@@ -208,6 +232,8 @@ impl From<&QueryError> for Problem {
             | QueryError::OnlyNegative
             | QueryError::UnknownFeature { .. }
             | QueryError::UnknownProfile { .. }
+            | QueryError::UserAndBase
+            | QueryError::UserUnknown
             | QueryError::UnknownEngine { .. }
             | QueryError::EngineNotBuilt { .. }
             | QueryError::Number { .. }
@@ -247,7 +273,7 @@ impl ResponseError for Problem {
             None => {}
         }
         let json = self.to_json().expect("a problem holds strings and numbers only");
-        response.content_type("application/problem+json").body(json)
+        response.content_type(CONTENT_TYPE).body(json)
     }
 }
 

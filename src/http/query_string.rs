@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use crate::suggest;
+
 use super::problem::Problem;
 
 /// The parameters that were not taken yet.
@@ -63,16 +65,34 @@ impl Parameters {
         Ok(found)
     }
 
-    /// Refuses what is left over; `known` lists what there is.
+    /// Refuses what is left over; `known` lists what there is, "a, b and c.FEATURE".
     pub fn finish(self, known: &str) -> Result<(), Problem> {
-        match self.pairs.into_iter().next() {
+        self.finish_lenient(known, |_| false)
+    }
+
+    /// The same, but passes over the names that `ignore` accepts.
+    pub fn finish_lenient(self, known: &str, ignore: impl Fn(&str) -> bool) -> Result<(), Problem> {
+        match self.pairs.into_iter().find(|(name, _)| !ignore(name)) {
             None => Ok(()),
             Some((name, _)) => {
-                let detail = format!("there is no parameter `{name}`; there are {known}");
+                let meant = meant(&name, known);
+                let there_are = if meant.is_empty() { "; there are" } else { " There are" };
+                let detail = format!("there is no parameter `{name}`{meant}{there_are} {known}");
                 Err(Problem::bad_request("unknown_parameter", detail).at(name))
             }
         }
     }
+}
+
+/// The parameter of the list `known` that was probably meant by `name`, as a question.
+fn meant(name: &str, known: &str) -> String {
+    let feature = name.split_once('.').map_or("", |(_, feature)| feature);
+    let known: Vec<String> = known
+        .split([',', ' '])
+        .filter(|word| !matches!(*word, "" | "and" | "none"))
+        .map(|word| word.replace("FEATURE", feature))
+        .collect();
+    suggest::did_you_mean(name, known.iter().map(String::as_str))
 }
 
 /// A value, or a problem that names the parameter and what was `expected`.
@@ -128,5 +148,10 @@ mod tests {
         let unknown = parse("colour=red").finish("k and engine");
         assert!(unknown.clone().unwrap_err().to_string().contains("k and engine"));
         check(unknown, "unknown_parameter", "colour");
+        let known = "k, engine, weight.FEATURE and max.FEATURE";
+        let meant = |query: &str| parse(query).finish(known).unwrap_err().to_string();
+        assert!(meant("enigne=x").contains("did you mean `engine`? There are k, "), "{}", meant("enigne=x"));
+        assert!(meant("weigth.energy=2").contains("did you mean `weight.energy`?"));
+        assert!(!parse("k=1").finish("none").unwrap_err().to_string().contains("did you mean"));
     }
 }

@@ -5,16 +5,17 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
-use crate::query::{Answer, Plan, Prepared, QueryError, Ranking, SimilarRequest};
+use crate::query::{Answer, EngineName, Plan, Prepared, ProfileName, QueryError, Ranking, SimilarRequest};
 use crate::snapshot::Snapshot;
 
 use super::json::Json;
+use super::openapi::{NotFound, SAMPLE_ID, Unavailable};
 use super::pieces::encode;
 use super::problem::Problem;
 use super::similar_form::{parameter_of, request};
 use super::state::{Served, State};
 use super::stream::{AnswerParts, MAX_WHOLE, PartStream};
-use super::{cache_status, cached};
+use super::{cache_status, cached, user};
 
 /// Searches that take longer than this, in microseconds, leave the thread of the request. Below it, handing over
 /// costs more than it saves.
@@ -23,7 +24,43 @@ const INLINE_US: f64 = 1_000.0;
 const INLINE_FILTER_ITEMS: usize = 50_000;
 const INLINE_IDS: usize = 200;
 
-/// `POST /api/v1/similar`
+/// The tracks most similar to a query
+///
+/// There must be a seed or a target; everything else has a default. Results are ordered by similarity, equal ones by id; seeds are
+/// never among them. Filters are exact: fewer than `k` results mean that no more exist.
+///
+/// Answers of up to 1,000 results are cached; larger ones are sent in parts as they are made.
+#[utoipa::path(
+    post,
+    path = "/api/v1/similar",
+    operation_id = "similar",
+    tag = "similarity",
+    request_body(
+        content = SimilarRequest,
+        description = "The query. The content type does not matter.",
+        examples(
+            ("targets" = (summary = "Raw values to aim at", value = json!({"targets": {"tempo": 120, "energy": 0.8}, "k": 3}))),
+            ("explained" = (summary = "With weights, filters and explanations", value = json!({
+                "targets": {"tempo": 100, "valence": 0.3},
+                "base_weights": "mood",
+                "weights": {"tempo": 2},
+                "filters": {"year": {"min": 1990}, "features": {"loudness": {"max": -4}}},
+                "k": 5,
+                "explain": true,
+            }))),
+            ("diverse" = (summary = "One track an artist, unlike each other", value = json!({
+                "targets": {"danceability": 0.8}, "max_per_artist": 1, "diversity": 0.3, "k": 10,
+            }))),
+        ),
+    ),
+    responses(
+        (status = 200, description = "The answer.", body = Answer, headers(
+                ("Cache-Status" = String, description = "What the caches did (RFC 9211); absent where the server has none")
+            )),
+        (status = 404, response = NotFound),
+        (status = 503, response = Unavailable),
+    )
+)]
 pub(super) async fn post(
     state: web::Data<State>,
     body: Json<SimilarRequest>,
@@ -31,7 +68,53 @@ pub(super) async fn post(
     answer(state, body.0).await
 }
 
-/// `GET /api/v1/similar/{id}`
+/// The tracks most similar to one
+///
+/// The same query with one seed. An unknown parameter is refused, and so is one that is given twice. The parameters that end in
+/// `FEATURE` stand for one for each feature; those that are described as an object are sent one by one: `weight.energy=2&weight.tempo=1`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/similar/{id}",
+    operation_id = "similarTo",
+    tag = "similarity",
+    params(
+        ("id" = String, Path, description = "The track: its id, `spotify:track:ID` or its address at Spotify", min_length = 1,
+            example = json!(SAMPLE_ID)),
+        ("k" = Option<usize>, Query, description = "How many tracks; at most 1,000 with `diversity`", minimum = 1,
+            maximum = 1_000_000, nullable = false),
+        ("engine" = Option<EngineName>, Query, description = "Which engine", nullable = false),
+        ("recall" = Option<f64>, Query, description = "The recall that `auto` has to meet", exclusive_minimum = 0, maximum = 1,
+            nullable = false),
+        ("anchor" = Option<f64>, Query, description = "The anchor; the schema's where absent", minimum = 0, maximum = 1_000_000,
+            nullable = false),
+        ("base_weights" = Option<ProfileName>, Query, description = "The profile that `weight.FEATURE` overrides"),
+        ("explain" = Option<bool>, Query, description = "Whether to explain every result"),
+        ("max_per_artist" = Option<usize>, Query, description = "At most this many tracks with the same main artist", minimum = 1),
+        ("collapse_duplicates" = Option<bool>, Query, description = "Whether other recordings of the same song are left out; true where absent"),
+        ("diversity" = Option<f64>, Query, description = "0 ranks by similarity alone, up to 1 by being unlike what is already in \
+            the answer", minimum = 0, maximum = 1),
+        ("genres" = Option<Vec<String>>, Query, description = "Any of these genres, separated by commas", style = Form,
+            explode = false),
+        ("artists" = Option<Vec<String>>, Query, description = "By any of these artists, separated by commas", style = Form,
+            explode = false),
+        ("exclude_artists" = Option<Vec<String>>, Query, description = "By none of these artists, separated by commas",
+            style = Form, explode = false),
+        ("exclude_ids" = Option<Vec<String>>, Query, description = "None of these tracks, separated by commas", style = Form,
+            explode = false),
+        ("explicit" = Option<bool>, Query, description = "Explicit or not"),
+        ("year.min" = Option<f64>, Query, description = "The first year of release"),
+        ("year.max" = Option<f64>, Query, description = "The last year of release"),
+        ("popularity.min" = Option<f64>, Query, description = "The least popularity, 0 to 100"),
+        ("popularity.max" = Option<f64>, Query, description = "The greatest popularity, 0 to 100"),
+    ),
+    responses(
+        (status = 200, description = "The answer, as that of `POST`.", body = Answer, headers(
+                ("Cache-Status" = String, description = "What the caches did (RFC 9211); absent where the server has none")
+            )),
+        (status = 404, response = NotFound),
+        (status = 503, response = Unavailable),
+    )
+)]
 pub(super) async fn get(
     state: web::Data<State>,
     id: web::Path<String>,
@@ -44,16 +127,7 @@ pub(super) async fn get(
 
 async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<HttpResponse, Problem> {
     let started = Instant::now();
-    let max_k = state.settings().max_k;
-    if request.k > max_k {
-        return Err(QueryError::k(request.k, max_k).into());
-    }
-    let served = state.served();
-    let work = if prepares_quickly(&served.snapshot, &request) {
-        Work::new(served, &request)?
-    } else {
-        aside(move || Work::new(served, &request)).await?
-    };
+    let work = prepare(&state, state.served(), request).await?;
     let mut response = HttpResponse::Ok();
     response.content_type("application/json");
     if state.cache().is_off() {
@@ -66,6 +140,24 @@ async fn answer(state: web::Data<State>, request: SimilarRequest) -> Result<Http
     let (pieces, seen) = cached::answer(&state, work, started).await?;
     response.insert_header((cache_status::NAME, cache_status::value(&seen)));
     Ok(response.body(pieces.joined(started.elapsed())))
+}
+
+/// Validates `request` against the generation it is to be answered from.
+pub(super) async fn prepare(
+    state: &web::Data<State>,
+    served: Arc<Served>,
+    request: SimilarRequest,
+) -> Result<Work, Problem> {
+    let max_k = state.settings().max_k;
+    if request.k > max_k {
+        return Err(QueryError::k(request.k, max_k).into());
+    }
+    let request = user::with_weights(state, &served, request).await?;
+    if prepares_quickly(&served.snapshot, &request) {
+        Work::new(served, &request)
+    } else {
+        aside(move || Work::new(served, &request)).await
+    }
 }
 
 /// A request that is ready to be searched for.
@@ -101,13 +193,17 @@ pub(super) async fn run<T: Send + 'static>(
 }
 
 async fn uncached(
-    state: &State,
+    state: &web::Data<State>,
     work: Work,
     mut response: HttpResponseBuilder,
     started: Instant,
 ) -> Result<HttpResponse, Problem> {
-    let auto = work.prepared.is_auto();
-    let (engine, body) = run(work.estimated_us, move || reply(work, started)).await?;
+    let (auto, estimated_us) = (work.prepared.is_auto(), work.estimated_us);
+    let job = {
+        let state = state.clone();
+        move || reply(&state, work, started)
+    };
+    let (engine, body) = run(estimated_us, job).await?;
     state.metrics().searched(engine, auto, started.elapsed());
     Ok(match body {
         Body::Whole(json) => response.body(json),
@@ -121,8 +217,9 @@ enum Body {
     Streamed(Box<AnswerParts>),
 }
 
-fn reply(work: Work, started: Instant) -> Result<(&'static str, Body), Problem> {
+fn reply(state: &State, work: Work, started: Instant) -> Result<(&'static str, Body), Problem> {
     let (plan, ranking) = work.find()?;
+    state.recall().offer(&work.served, &work.prepared, &work.plan);
     let n_results = ranking.hits.len();
     let Work { served, prepared, .. } = work;
     let snapshot = &served.snapshot;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPoolBuildError;
 
 use crate::cache::Cache;
-use crate::live::Live;
+use crate::feedback::Feedback;
+use crate::live::{Live, LiveRecall};
 use crate::query::MAX_K;
 
 use super::auth::AdminAccess;
@@ -71,6 +72,8 @@ pub struct State {
     /// Held by the one reload that occupies a thread; others wait without one.
     reloads: Arc<tokio::sync::Mutex<()>>,
     cache: Cache,
+    recall: LiveRecall,
+    feedback: Feedback,
     started: Instant,
 }
 
@@ -85,6 +88,8 @@ impl State {
             settings,
             metrics: Metrics::new(),
             cache: Cache::off(),
+            recall: LiveRecall::off(),
+            feedback: Feedback::off(),
             started: Instant::now(),
         })
     }
@@ -94,6 +99,18 @@ impl State {
         self.metrics.add(|registry| cache.register(registry));
         self.cache = cache;
         self
+    }
+
+    /// The same with live recall, which is off before.
+    pub fn with_recall(mut self, recall: LiveRecall) -> Self {
+        self.metrics.add(|registry| recall.register(registry));
+        self.recall = recall;
+        self
+    }
+
+    /// The same with feedback of users, of which there is none before.
+    pub fn with_feedback(self, feedback: Feedback) -> Self {
+        Self { feedback, ..self }
     }
 
     /// The generation being served. A handler calls this once, so that its answer belongs to one generation.
@@ -131,6 +148,14 @@ impl State {
 
     pub(super) fn cache(&self) -> &Cache {
         &self.cache
+    }
+
+    pub(super) fn recall(&self) -> &LiveRecall {
+        &self.recall
+    }
+
+    pub(super) fn feedback(&self) -> &Feedback {
+        &self.feedback
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use crate::query::{QueryError, TrackView};
 use crate::snapshot::Snapshot;
-use crate::track::{TrackId, value};
+use crate::track::TrackId;
 
+use super::openapi::{NotFound, SAMPLE_ID};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
@@ -17,10 +18,13 @@ const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
 
 /// What is known of a track.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct TrackAnswer<'a> {
+    /// The generation it comes from.
     generation: &'a str,
+    /// Its id.
     id: &'a str,
+    /// What is shown of it.
     track: TrackView,
     /// Raw value of every scalar feature of the schema; null where it is missing.
     features: BTreeMap<&'a str, Option<f64>>,
@@ -29,21 +33,42 @@ struct TrackAnswer<'a> {
 }
 
 /// What a search found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SearchAnswer {
+    /// The generation they come from.
     generation: String,
+    /// What was asked for.
     query: String,
+    /// Best first; of equals the more popular.
     results: Vec<SearchResult>,
 }
 
-#[derive(Debug, Serialize)]
+/// One of the tracks found.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SearchResult {
+    /// The track's id.
     id: String,
+    /// Above 2: every word matches as written; above 1: with typos; below 1: only some do.
     score: f32,
+    /// What is shown of it.
     track: TrackView,
 }
 
-/// `GET /api/v1/tracks/{id}`
+/// What is known of a track
+#[utoipa::path(
+    get,
+    path = "/api/v1/tracks/{id}",
+    operation_id = "track",
+    tag = "tracks",
+    params(
+        ("id" = String, Path, description = "The track: its id, `spotify:track:ID` or its address at Spotify", min_length = 1,
+            example = json!(SAMPLE_ID)),
+    ),
+    responses(
+        (status = 200, description = "The track.", body = TrackAnswer<'static>),
+        (status = 404, response = NotFound),
+    )
+)]
 pub(super) async fn get(
     state: web::Data<State>,
     id: web::Path<String>,
@@ -72,7 +97,24 @@ pub(super) async fn get(
     Ok(HttpResponse::Ok().json(answer))
 }
 
-/// `GET /api/v1/tracks?q=`
+/// Search by title and artist
+///
+/// As one types: the last word may be unfinished. Accents, case and punctuation do not matter; when too few tracks match as
+/// written, longer words may have a typo or two.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tracks",
+    operation_id = "searchTracks",
+    tag = "tracks",
+    params(
+        ("q" = String, Query, description = "What was typed so far", pattern = "\\S", example = json!("the")),
+        ("limit" = Option<usize>, Query, description = "The most results; 20 where absent", minimum = 1, maximum = 100,
+            example = json!(5)),
+    ),
+    responses(
+        (status = 200, description = "What was found, best first.", body = SearchAnswer),
+    )
+)]
 pub(super) async fn search(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut given = Parameters::parse(http.query_string())?;
     let query = given.text("q").unwrap_or_default();
@@ -93,11 +135,7 @@ pub(super) async fn search(state: web::Data<State>, http: HttpRequest) -> Result
 }
 
 fn find(snapshot: &Snapshot, query: String, limit: usize) -> Result<SearchAnswer, QueryError> {
-    let popularity = snapshot.raw_column(value::POPULARITY);
-    let popularity_of =
-        |item: crate::track::ItemIdx| popularity.map_or(f64::NAN, |column| column[item.as_usize()]);
-    let hits =
-        snapshot.titles().search_among(&query, limit, popularity_of, |item| !snapshot.is_removed(item));
+    let hits = snapshot.search_titles(&query, limit);
     let show = |hit: crate::titles::TitleHit| {
         let id = snapshot.items().id(hit.item).into_owned();
         Ok(SearchResult { id, score: hit.score, track: TrackView::of(snapshot, hit.item)? })

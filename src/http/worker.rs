@@ -11,19 +11,37 @@ use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
 
-/// Where no worker ever ran.
-#[derive(Serialize)]
-struct NeverRun {
-    state: &'static str,
+/// How the worker stands.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+#[schema(as = WorkerAnswer)]
+enum Status {
+    /// It ran.
+    Known(Box<WorkerStatus>),
+    /// No worker ever ran.
+    NeverRun {
+        /// `never_run`
+        #[schema(pattern = "^never_run$")]
+        state: &'static str,
+    },
 }
 
-/// `GET /api/v1/worker`
+/// How refreshing the catalogue stands
+///
+/// What `nearfield worker` says of itself, from the file it leaves beside the served snapshot after every step.
+#[utoipa::path(
+    get,
+    path = "/api/v1/worker",
+    operation_id = "worker",
+    tag = "catalogue",
+    responses(
+        (status = 200, description = "Its status.", body = Status),
+    )
+)]
 pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::parse(http.query_string())?.finish("none")?;
-    Ok(match status(&state).await? {
-        Some(status) => HttpResponse::Ok().json(status),
-        None => HttpResponse::Ok().json(NeverRun { state: "never_run" }),
-    })
+    let status = status(&state).await?.map(|status| Status::Known(Box::new(status)));
+    Ok(HttpResponse::Ok().json(status.unwrap_or(Status::NeverRun { state: "never_run" })))
 }
 
 /// The status of the worker of the served snapshot; `None` where there never was one, or its file cannot be read.

@@ -24,6 +24,7 @@ use std::str::FromStr;
 
 use crate::content::Vectors;
 use crate::distance::Query;
+use crate::suggest;
 use crate::track::ItemIdx;
 
 pub use allowed::Allowed;
@@ -71,7 +72,7 @@ impl fmt::Display for EngineKind {
 
 /// Not the name of an engine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no engine; there are exact, hnsw and forest")]
+#[error("there is no engine `{0}`{known}", known = suggest::among(.0, EngineKind::ALL.map(EngineKind::name)))]
 pub struct UnknownEngine(pub String);
 
 impl FromStr for EngineKind {

@@ -6,6 +6,8 @@
 //! gates.rs    what a generation must pass before it is served
 //! attempt.rs  from what CURRENT names to what is served, or why not
 //! watch.rs    the threads that notice changes of CURRENT and REMOVED
+//! sample.rs   one to try the others with (in tests)
+//! recall/     what the engines find of what is really asked for
 //! ```
 //!
 //! A request loads what is served once and ends on it, whatever is swapped in meanwhile. Two things change it: `CURRENT`
@@ -14,6 +16,9 @@
 
 mod attempt;
 mod gates;
+mod recall;
+#[cfg(test)]
+pub(crate) mod sample;
 mod served;
 mod watch;
 
@@ -27,6 +32,7 @@ use crate::artifact::{ArtifactError, Removals, SnapshotDir};
 use crate::snapshot::Snapshot;
 
 pub use attempt::{Attempt, Refusal, Ticket};
+pub use recall::{LiveRecall, MAX_AGE, MAX_SAMPLES, RecallSettings, WindowView};
 pub use served::Served;
 pub use watch::Follower;
 

@@ -16,7 +16,7 @@ use super::prepare::Prepared;
 use super::ranking::Ranking;
 
 /// An answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Answer {
     /// The generation it comes from, wholly.
     pub generation: String,
@@ -35,7 +35,7 @@ pub struct Answer {
 }
 
 /// The plan as shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PlanView {
     /// Why this engine.
     pub reason: String,
@@ -50,7 +50,7 @@ pub struct PlanView {
 }
 
 /// One result.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ResultView {
     /// Counted from 1.
     pub rank: usize,

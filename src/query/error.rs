@@ -4,6 +4,7 @@ use super::request::MAX_K;
 use crate::codec::CodecError;
 use crate::feature::MAX_WEIGHT;
 use crate::index::EngineError;
+use crate::suggest;
 
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -31,27 +32,33 @@ pub enum QueryError {
     #[error("`negative_seeds` need at least one seed or target to push away from")]
     OnlyNegative,
     /// There is no such feature.
-    #[error("there is no feature `{name}`{suggestion}; the features are {known}")]
+    #[error("there is no feature `{name}`{known}")]
     UnknownFeature {
         /// Where it was named.
         field: String,
         /// The name.
         name: String,
-        /// ", did you mean ...?" or nothing.
-        suggestion: String,
-        /// All of them.
+        /// The one that was probably meant, and all of them ([`suggest::among`]).
         known: String,
     },
     /// There is no such profile.
-    #[error("there is no weight profile `{name}`; the profiles are {known}")]
+    #[error("there is no weight profile `{name}`{known}")]
     UnknownProfile {
         /// The name.
         name: String,
-        /// All of them.
+        /// The one that was probably meant, and all of them ([`suggest::among`]).
         known: String,
     },
+    /// Weights from feedback and from a profile at once.
+    #[error("`user` and `base_weights` both say which weights `weights` override; give one of them")]
+    UserAndBase,
+    /// Nobody looked up what the user likes.
+    #[error(
+        "`user` names feedback that only a server keeps; give `weights` instead (the library: `learn` gives them)"
+    )]
+    UserUnknown,
     /// There is no such engine.
-    #[error("there is no engine `{name}`; the engines are auto, exact, hnsw and forest")]
+    #[error("there is no engine `{name}`{}", suggest::among(name, ["auto", "exact", "hnsw", "forest"]))]
     UnknownEngine {
         /// The name.
         name: String,
@@ -145,6 +152,8 @@ impl QueryError {
             Self::OnlyNegative => "only_negative_seeds",
             Self::UnknownFeature { .. } => "unknown_feature",
             Self::UnknownProfile { .. } => "unknown_profile",
+            Self::UserAndBase => "user_and_base_weights",
+            Self::UserUnknown => "user_unknown",
             Self::UnknownEngine { .. } => "unknown_engine",
             Self::EngineNotBuilt { .. } => "engine_not_built",
             Self::Number { .. } => "out_of_range",
@@ -170,6 +179,7 @@ impl QueryError {
             Self::Empty => Some("seeds".into()),
             Self::OnlyNegative => Some("negative_seeds".into()),
             Self::UnknownProfile { .. } => Some("base_weights".into()),
+            Self::UserAndBase | Self::UserUnknown => Some("user".into()),
             Self::UnknownEngine { .. } | Self::EngineNotBuilt { .. } | Self::Engine(_) => {
                 Some("engine".into())
             }

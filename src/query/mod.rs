@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! request.rs    what can be asked
+//! described.rs  those parts of it that depend on the schema, for descriptions
 //! whole.rs      its whole numbers
 //! error.rs      what can be wrong with it
 //! weights.rs    request -> weights and anchor
@@ -24,6 +25,7 @@
 mod answer;
 mod batch;
 mod counterfactual;
+mod described;
 mod diversify;
 mod error;
 mod explain;
@@ -43,6 +45,7 @@ mod whole;
 pub use answer::{Answer, PlanView, ResultView, TrackView};
 pub use batch::{Batch, Found, similar_batch};
 pub use counterfactual::{Counterfactual, MAX_FACTOR};
+pub use described::{EngineName, FeatureBounds, FeatureTargets, FeatureWeights, ProfileName};
 pub use error::QueryError;
 pub use explain::{Difference, Explanation, OtherSource};
 pub use explained::{Effect, ExplainedTrack, SmallestChange};
@@ -51,7 +54,7 @@ pub use nearest::{NearestRequest, nearest};
 pub use plan::{EngineChoice, Plan, distance_from_build};
 pub use prepare::Prepared;
 pub use ranking::Ranking;
-pub use request::{Bounds, Filters, MAX_K, SimilarRequest};
+pub use request::{Bounds, Filters, MAX_K, SimilarRequest, UserWeights};
 pub use search::similar;
 pub use vector::Origin;
 

@@ -93,6 +93,7 @@ impl Prepared {
         let weighting = Weighting::of(schema, request)?;
         let vector = QueryVector::of(snapshot, request)?;
         let mut warnings = missing_warnings(snapshot, &weighting, &vector)?;
+        warnings.extend(request.user_weights.iter().flat_map(|known| known.warnings.iter().cloned()));
         let mut allowed = snapshot.remaining().map(Arc::clone);
         let mut filter_key = None;
         if let Some(checked) = CheckedFilter::new(snapshot, &request.filters)? {

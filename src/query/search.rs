@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::distance::Query;
-use crate::index::{Allowed, Engine, EngineKind, Found, SearchRequest};
+use crate::index::{Allowed, Engine, EngineKind, Found, Hit, SearchRequest};
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
 
@@ -59,6 +59,18 @@ impl Prepared {
     /// The same where the plan for [`Self::depth`] is known already.
     pub fn find_by(&self, snapshot: &Snapshot, plan: Plan) -> Result<(Plan, Ranking), QueryError> {
         self.rank(snapshot, plan, |plan, k| Ok(execute(snapshot, plan, &self.target(k))?.hits))
+    }
+
+    /// The best `k` of the plain ranking as `plan`, that of [`Self::depth`], finds it: nothing is left out of it yet.
+    pub(crate) fn plain_ranking(&self, snapshot: &Snapshot, plan: &Plan) -> Result<Vec<Hit>, QueryError> {
+        let mut hits = execute(snapshot, plan, &self.target(self.depth()))?.hits;
+        hits.truncate(self.k);
+        Ok(hits)
+    }
+
+    /// The true best `k`, from the scores of every row that may be returned.
+    pub(crate) fn scan(&self, snapshot: &Snapshot) -> Vec<Hit> {
+        snapshot.exact().plain(snapshot.vectors(), &self.target(self.k).with_effort(0)).hits
     }
 
     /// Whether the engine was chosen, not asked for.

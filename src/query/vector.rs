@@ -1,8 +1,11 @@
 //! A request's query vector: the mean of the seeds over the values that are present, minus `negative_weight` times the
-//! same of the negative seeds (Rocchio), then targets replace their features.
+//! same of the negative seeds (Rocchio), then targets replace their features. A seed is a track, or the mean of a group of
+//! tracks: one vote either way.
+
+use std::sync::Arc;
 
 use crate::feature::Raw;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Mean, MeanSum, Snapshot};
 use crate::track::{ItemIdx, TrackId};
 
 use super::error::QueryError;
@@ -21,7 +24,7 @@ pub(super) struct QueryVector {
     pub missing: Vec<bool>,
     /// Of the missing ones, what a negative seed alone gives a value: the query is pushed away from it.
     pub only_negative: Vec<bool>,
-    /// Seeds of both kinds, ascending and without duplicates.
+    /// Tracks that are seeds of either sign, ascending and without duplicates.
     pub seeds: Vec<ItemIdx>,
     /// Whose values these are.
     pub origin: Origin,
@@ -40,7 +43,7 @@ pub struct Origin {
 
 impl QueryVector {
     pub fn of(snapshot: &Snapshot, request: &SimilarRequest) -> Result<Self, QueryError> {
-        if request.seeds.is_empty() && request.targets.is_empty() {
+        if !request.has_seeds() && request.targets.is_empty() {
             return Err(if request.negative_seeds.is_empty() {
                 QueryError::Empty
             } else {
@@ -58,8 +61,8 @@ impl QueryVector {
         let positive = find_seeds(snapshot, "seeds", &request.seeds)?;
         let negative = find_seeds(snapshot, "negative_seeds", &request.negative_seeds)?;
         let schema = snapshot.schema();
-        let mut sum = Mean::of(snapshot, &positive);
-        let away = Mean::of(snapshot, &negative);
+        let mut sum = mean(snapshot, &positive, &request.groups);
+        let away = mean(snapshot, &negative, &[]);
         for (x, y) in sum.vector.iter_mut().zip(&away.vector) {
             *x -= negative_weight * y;
         }
@@ -118,31 +121,10 @@ fn find_seeds(snapshot: &Snapshot, field: &'static str, ids: &[String]) -> Resul
     ids.iter().enumerate().map(find).collect()
 }
 
-/// The mean of some items over the values that are present; 0 where none is.
-struct Mean {
-    vector: Vec<f64>,
-    missing: Vec<bool>,
-}
-
-impl Mean {
-    fn of(snapshot: &Snapshot, items: &[ItemIdx]) -> Self {
-        let (schema, vectors) = (snapshot.schema(), snapshot.vectors());
-        let mut vector = vec![0.0; schema.dim()];
-        let mut missing = vec![true; schema.features.len()];
-        for (index, range) in schema.dim_ranges().into_iter().enumerate() {
-            let present = items.iter().filter(|item| !vectors.is_missing(index, **item));
-            let mut n_present = 0_u32;
-            for &item in present {
-                n_present += 1;
-                for (sum, x) in vector[range.clone()].iter_mut().zip(&vectors.row(item)[range.clone()]) {
-                    *sum += f64::from(*x);
-                }
-            }
-            if n_present > 0 {
-                missing[index] = false;
-                vector[range].iter_mut().for_each(|sum| *sum /= f64::from(n_present));
-            }
-        }
-        Self { vector, missing }
-    }
+/// The mean of tracks and of groups.
+fn mean(snapshot: &Snapshot, items: &[ItemIdx], groups: &[Arc<Mean>]) -> Mean {
+    let mut sum = MeanSum::new(snapshot.schema());
+    items.iter().for_each(|item| sum.add_item(snapshot.vectors(), *item));
+    groups.iter().for_each(|group| sum.add_mean(group));
+    sum.mean()
 }

@@ -1,6 +1,9 @@
 //! A request's weights and anchor.
 
+use std::collections::BTreeMap;
+
 use crate::feature::{MAX_WEIGHT, PROFILE_DEFAULT, Schema};
+use crate::suggest;
 
 use super::error::QueryError;
 use super::request::SimilarRequest;
@@ -17,17 +20,20 @@ pub(crate) struct Weighting {
 impl Weighting {
     /// Resolves profile, overrides and targets.
     pub fn of(schema: &Schema, request: &SimilarRequest) -> Result<Self, QueryError> {
-        let targets_only = request.seeds.is_empty() && !request.targets.is_empty();
+        let targets_only = !request.has_seeds() && !request.targets.is_empty();
         let base = request.base_weights.as_deref().unwrap_or(PROFILE_DEFAULT);
         let profile = schema.profile(base).ok_or_else(|| QueryError::UnknownProfile {
             name: base.to_owned(),
-            known: schema.profile_names().join(", "),
+            known: suggest::among(base, schema.profile_names()),
         })?;
-        let mut features = match &request.base_weights {
+        let learned = learned(schema, request)?;
+        let mut features = match (&request.base_weights, &learned) {
+            (_, Some(learned)) => learned.clone(),
             // With targets only, what is neither targeted nor weighted does not count.
-            None if targets_only => vec![0.0; profile.len()],
+            (None, None) if targets_only => vec![0.0; profile.len()],
             _ => profile.clone(),
         };
+        let profile = learned.unwrap_or(profile);
         for name in request.targets.keys() {
             let (index, _) = find_feature(schema, name, format!("targets.{name}"))?;
             features[index] = profile[index].max(1.0);
@@ -62,6 +68,21 @@ impl Weighting {
     }
 }
 
+/// The weights learned for the user of `request`, if it names one and there is something to learn from.
+fn learned(schema: &Schema, request: &SimilarRequest) -> Result<Option<Vec<f64>>, QueryError> {
+    if request.user.is_none() {
+        return Ok(None);
+    }
+    if request.base_weights.is_some() {
+        return Err(QueryError::UserAndBase);
+    }
+    let known = request.user_weights.as_ref().ok_or(QueryError::UserUnknown)?;
+    let by_feature = |weights: &BTreeMap<String, f64>| {
+        schema.features.iter().map(|feature| weights.get(&feature.name).copied().unwrap_or(0.0)).collect()
+    };
+    Ok(known.weights.as_ref().map(by_feature))
+}
+
 /// The feature called `name`, or an error that names `field` and the nearest name there is.
 pub(super) fn find_feature<'a>(
     schema: &'a Schema,
@@ -70,27 +91,16 @@ pub(super) fn find_feature<'a>(
 ) -> Result<(usize, &'a crate::feature::Feature), QueryError> {
     schema.feature(name).ok_or_else(|| {
         let names = schema.features.iter().map(|feature| feature.name.as_str());
-        QueryError::UnknownFeature {
-            field,
-            name: name.to_owned(),
-            suggestion: suggestion(name, names.clone()),
-            known: names.collect::<Vec<_>>().join(", "),
-        }
+        QueryError::UnknownFeature { field, name: name.to_owned(), known: suggest::among(name, names) }
     })
-}
-
-/// ", did you mean `x`?" for the nearest of `names`, or nothing where none is near.
-fn suggestion<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let scored = names.map(|known| (strsim::jaro_winkler(&name.to_lowercase(), known), known));
-    match scored.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((score, known)) if score > 0.8 => format!(", did you mean `{known}`?"),
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::query::UserWeights;
 
     fn request(json: &str) -> SimilarRequest {
         serde_json::from_str(json).unwrap()
@@ -144,7 +154,39 @@ mod tests {
         check(request(r#"{"base_weights": "loud"}"#), "energy", 0.0, "unknown_profile", "base_weights");
         check(request(r#"{"anchor": -0.5}"#), "energy", 1.0, "out_of_range", "anchor");
         let error = Weighting::of(&schema, &request(r#"{"weights": {"dancability": 1}}"#)).unwrap_err();
-        assert!(error.to_string().contains("did you mean `danceability`?"), "{error}");
+        assert!(error.to_string().contains("`dancability`: did you mean `danceability`?"), "{error}");
+        let error = Weighting::of(&schema, &request(r#"{"base_weights": "moood"}"#)).unwrap_err();
+        assert!(error.to_string().contains("`moood`: did you mean `mood`? There are default, "), "{error}");
+    }
+
+    #[test]
+    fn what_a_user_likes_is_a_base_like_a_profile() {
+        let schema = Schema::spotify();
+        let learned = UserWeights {
+            weights: Some(BTreeMap::from([("energy".to_owned(), 3.0), ("tempo".to_owned(), 0.5)])),
+            warnings: Vec::new(),
+        };
+        let mut request = request(r#"{"seeds": ["a"], "user": "u", "weights": {"tempo": 2}}"#);
+        let error = Weighting::of(&schema, &request).unwrap_err();
+        assert_eq!((error.code(), error.field().as_deref()), ("user_unknown", Some("user")));
+        let weights = |request: &SimilarRequest, names: [&str; 3]| {
+            let found = Weighting::of(&schema, request).unwrap().features;
+            names.map(|name| found[schema.feature(name).unwrap().0])
+        };
+        request.user_weights = Some(Arc::new(learned));
+        assert_eq!(weights(&request, ["energy", "tempo", "valence"]), [3.0, 2.0, 0.0]);
+        request.seeds.clear();
+        request.targets.insert("valence".into(), 0.5);
+        assert_eq!(
+            weights(&request, ["energy", "tempo", "valence"]),
+            [3.0, 2.0, 1.0],
+            "as with an explicit base"
+        );
+        request.user_weights = Some(Arc::default());
+        assert_eq!(weights(&request, ["energy", "tempo", "valence"]), [0.0, 2.0, 1.0], "as without a user");
+        request.base_weights = Some("dj".into());
+        let error = Weighting::of(&schema, &request).unwrap_err();
+        assert_eq!((error.code(), error.field().as_deref()), ("user_and_base_weights", Some("user")));
     }
 
     #[test]

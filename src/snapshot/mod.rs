@@ -1,5 +1,7 @@
 //! An open generation: everything a query needs, mapped. `removed.rs`: the items that are not returned any more.
+//! `means.rs`: means of groups of items.
 
+mod means;
 mod removed;
 
 use std::path::{Path, PathBuf};
@@ -14,9 +16,14 @@ use crate::feature::{FittedSchema, Schema};
 use crate::filter_cache::{self, FilterCache};
 use crate::index::hnsw::GRAPH_FILE;
 use crate::index::{Allowed, BuildMetric, EXACT_FILE, Engine, EngineKind, Exact, FOREST_FILE, Forest, Hnsw};
-use crate::track::{ItemIdx, TrackId};
+use crate::titles::TitleHit;
+use crate::track::{ItemIdx, TrackId, value};
 
+use means::MeanCache;
 use removed::Removed;
+
+pub use means::Mean;
+pub(crate) use means::MeanSum;
 
 /// An open generation, and which of its tracks were removed since. Opening reads the manifest, the heads of the files and
 /// the tables of offsets, not the data.
@@ -25,6 +32,7 @@ pub struct Snapshot {
     removed: Arc<Removed>,
     filters: Arc<FilterCache>,
     filter_cache_bytes: u64,
+    means: MeanCache,
     edition: String,
 }
 
@@ -54,6 +62,14 @@ impl Snapshot {
     /// Opens the live generation of snapshot `name` under `indexes`, or the one asked for.
     pub fn open(indexes: &Path, name: &str, generation: Option<&str>) -> Result<Self, ArtifactError> {
         Self::open_directory(&SnapshotDir::new(indexes, name)?.resolve(generation)?)
+    }
+
+    /// Opens the live generation of snapshot `name` under `indexes` as a server would: without the tracks that were removed
+    /// since it was built.
+    pub fn open_live(indexes: &Path, name: &str) -> Result<Self, ArtifactError> {
+        let directory = SnapshotDir::new(indexes, name)?;
+        let snapshot = Self::open_directory(&directory.resolve(None)?)?;
+        Ok(snapshot.with_removals(&directory.removals()?))
     }
 
     /// Opens the generation in `directory`.
@@ -112,6 +128,7 @@ impl Snapshot {
             removed: Arc::default(),
             filters: Arc::new(FilterCache::new(filter_cache::DEFAULT_BYTES)),
             filter_cache_bytes: filter_cache::DEFAULT_BYTES,
+            means: MeanCache::default(),
         })
     }
 
@@ -153,6 +170,13 @@ impl Snapshot {
     /// The search by title and artist.
     pub fn titles(&self) -> &Titles {
         &self.open.titles
+    }
+
+    /// At most `limit` tracks with such words in title and artists, best first; of equals, the more popular one.
+    pub fn search_titles(&self, words: &str, limit: usize) -> Vec<TitleHit> {
+        let popularity = self.raw_column(value::POPULARITY);
+        let popularity_of = |item: ItemIdx| popularity.map_or(f64::NAN, |column| column[item.as_usize()]);
+        self.titles().search_among(words, limit, popularity_of, |item| !self.is_removed(item))
     }
 
     /// The map, quantiles and recordings.
@@ -212,6 +236,8 @@ impl Snapshot {
             removed: Arc::new(removed),
             filters,
             filter_cache_bytes: self.filter_cache_bytes,
+            // A removed track is no part of a mean.
+            means: MeanCache::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::columns::{DEFAULT_VECTOR, Field, KNOWN, normalise};
+use crate::suggest;
 use crate::track::value;
 
 /// Why `--map` is not usable.
@@ -15,12 +16,10 @@ pub enum MappingError {
         given: String,
     },
     /// The field does not exist.
-    #[error("there is no field {given:?}{}; the fields are {}", nearest.as_ref().map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default(), field_names().join(", "))]
+    #[error("there is no field `{given}`{}", suggest::among(given, field_names().iter().map(String::as_str)))]
     UnknownField {
         /// What was given.
         given: String,
-        /// The field it resembles most.
-        nearest: Option<String>,
     },
     /// The name of a value or vector is not usable.
     #[error("{given:?} is not a name; expected 1 to 64 letters, digits, '_', '-' or '.'")]
@@ -72,13 +71,7 @@ impl FromStr for Field {
             name if value::ALL.contains(&name) => return Ok(Self::Value(name.to_owned())),
             _ => {}
         }
-        let nearest = field_names()
-            .into_iter()
-            .map(|name| (strsim::jaro_winkler(&name, &plain), name))
-            .filter(|(likeness, _)| *likeness > 0.7)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, name)| name);
-        Err(MappingError::UnknownField { given: text.trim().to_owned(), nearest })
+        Err(MappingError::UnknownField { given: text.trim().to_owned() })
     }
 }
 

@@ -52,11 +52,16 @@ pub enum BackupError {
         /// The file.
         path: PathBuf,
     },
-    /// The catalogue has tracks that would be lost.
-    #[error("the catalogue holds {n_tracks} tracks; --force replaces all of them by those of the backup")]
+    /// The catalogue has tracks or thumbs that would be lost.
+    #[error(
+        "the catalogue holds {n_tracks} tracks{}; --force replaces all of it by what is in the backup",
+        if *has_feedback { " and feedback of users" } else { "" }
+    )]
     Occupied {
         /// How many.
         n_tracks: u64,
+        /// Whether users gave feedback.
+        has_feedback: bool,
     },
     /// Not a backup, or not what was written.
     #[error("{} is no backup that can be used: {what}; nothing was changed", path.display())]
@@ -138,11 +143,12 @@ impl Backup {
         Ok(Self { env: open_checked(path)?, path: path.to_owned() })
     }
 
-    /// Replaces what is in `store`, in one transaction. A catalogue with tracks is replaced with `force` only.
+    /// Replaces what is in `store`, in one transaction. A catalogue with tracks or thumbs is replaced with
+    /// `force` only.
     pub fn restore(&self, store: &LmdbStore, force: bool) -> Result<BackupReport, BackupError> {
-        let n_before = store.count()?;
-        if n_before > 0 && !force {
-            return Err(BackupError::Occupied { n_tracks: n_before });
+        let (n_tracks_before, has_feedback) = (store.count()?, store.has_feedback()?);
+        if (n_tracks_before > 0 || has_feedback) && !force {
+            return Err(BackupError::Occupied { n_tracks: n_tracks_before, has_feedback });
         }
         store.change(|catalogue| replace(catalogue, &self.env))?;
         let tracks =

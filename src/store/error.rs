@@ -109,6 +109,18 @@ pub enum StoreError {
         /// Why.
         source: CodecError,
     },
+    /// A thumb that cannot be read.
+    #[error("a thumb in the catalogue is neither up nor down; use the nearfield that wrote it")]
+    Thumb,
+    /// One user thinks something of too many tracks.
+    #[error(
+        "a user's thumbs are kept for at most {} tracks, these would be {got}; clear some first",
+        super::MAX_THUMBS
+    )]
+    TooManyThumbs {
+        /// How many there would be.
+        got: usize,
+    },
     /// A URI that the driver does not take. What the driver says is left out: it may quote a password.
     #[error(
         "the MongoDB address is not usable: {what}; expected mongodb://[USER:PASSWORD@]HOST[:PORT]/[DATABASE][?collection=NAME], in which special characters of a user or a password are percent-encoded (@ is %40, / is %2F, ? is %3F)"

@@ -1,8 +1,8 @@
 //! The embedded catalogue: one LMDB environment in a directory of its own.
 //!
-//! Three databases: `tracks` maps the bytes of a track id to its record (`record.rs`), so LMDB's bytewise key order is
-//! the order scans promise; `refreshes` maps ids to what refreshing left with them (`lmdb_refresh.rs`); `meta` holds the
-//! format version and the worker's state. A commit is durable when [`upsert`] returns.
+//! Four databases: `tracks` maps the bytes of a track id to its record (`record.rs`), so LMDB's bytewise key order is
+//! the order scans promise; `refreshes` maps ids to what refreshing left with them (`lmdb_refresh.rs`); `feedback` holds
+//! what users think of tracks (`lmdb_feedback.rs`); `meta` holds the format version and the worker's state. A commit is durable when [`upsert`] returns.
 //!
 //! [`upsert`]: CatalogueStore::upsert
 
@@ -43,6 +43,8 @@ pub(super) struct Shared {
     pub(super) tracks: Database<'static, Bytes, Bytes>,
     /// Set once it was found or made; any process may make it at any time.
     pub(super) refreshes: OnceLock<Database<'static, Bytes, Bytes>>,
+    /// The same.
+    pub(super) feedback: OnceLock<Database<'static, Bytes, Bytes>>,
     path: PathBuf,
 }
 
@@ -131,7 +133,14 @@ impl Shared {
             }
         }
         drop(rtxn);
-        Ok(Self { env, meta, tracks, refreshes: OnceLock::new(), path: path.to_owned() })
+        Ok(Self {
+            env,
+            meta,
+            tracks,
+            refreshes: OnceLock::new(),
+            feedback: OnceLock::new(),
+            path: path.to_owned(),
+        })
     }
 
     pub(super) fn failed(&self, source: heed::Error) -> StoreError {

@@ -14,6 +14,9 @@ pub(super) const FORMAT_VERSION: u32 = 1;
 pub(super) const FORMAT_VERSION_KEY: &[u8] = b"format_version";
 /// Reader slots: one for every query, build or tool that reads at the same moment, across processes.
 const MAX_READERS: u32 = 512;
+/// `meta`, `tracks`, and those that are made when they are needed.
+const MAX_DATABASES: u32 = 4;
+
 /// How an LMDB catalogue is opened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LmdbOptions {
@@ -42,7 +45,7 @@ pub(super) fn open_env(
     // Every page size in use divides 64 KiB, and LMDB wants a multiple of it.
     let map_size = options.map_size_bytes.next_multiple_of(64 << 10);
     let mut open_options = EnvOpenOptions::new().read_txn_without_tls();
-    open_options.map_size(map_size).max_dbs(3).max_readers(MAX_READERS);
+    open_options.map_size(map_size).max_dbs(MAX_DATABASES).max_readers(MAX_READERS);
     for attempt in 0.. {
         // SAFETY: the map is only ever changed through LMDB, whose lock file (no flag disables it here) orders the
         // writers of all processes; no other code of this program writes to `data.mdb`, and `Shared::open` refuses a
@@ -93,23 +96,34 @@ pub(super) fn create_databases(env: &Env<WithoutTls>) -> heed::Result<Databases>
     Ok(created.unwrap_commit())
 }
 
-/// The database of refreshes: `None` where nothing was ever refreshed. Catalogues from before there was such a thing
+/// What refreshing left with tracks.
+pub(super) const REFRESHES: &str = "refreshes";
+/// What users think of tracks.
+pub(super) const FEEDBACK: &str = "feedback";
+
+/// The database called `name`: `None` where nothing was ever written to it. Catalogues from before there was such a thing
 /// have none.
-pub(super) fn open_refreshes(env: &Env<WithoutTls>) -> heed::Result<Option<Database<'static, Bytes, Bytes>>> {
+pub(super) fn open_database(
+    env: &Env<WithoutTls>,
+    name: &str,
+) -> heed::Result<Option<Database<'static, Bytes, Bytes>>> {
     let opened = env.open_databases_and_commit(env.read_txn()?, |opener, rtxn| -> heed::Result<_> {
-        let found = opener.database_options().types::<Bytes, Bytes>().name("refreshes").open(rtxn)?;
+        let found = opener.database_options().types::<Bytes, Bytes>().name(name).open(rtxn)?;
         Ok(match found {
-            Some(refreshes) => CommitOrAbort::Commit(refreshes),
+            Some(database) => CommitOrAbort::Commit(database),
             None => CommitOrAbort::Abort(()),
         })
     })?;
     Ok(opened.commit())
 }
 
-pub(super) fn create_refreshes(env: &Env<WithoutTls>) -> heed::Result<Database<'static, Bytes, Bytes>> {
+pub(super) fn create_database(
+    env: &Env<WithoutTls>,
+    name: &str,
+) -> heed::Result<Database<'static, Bytes, Bytes>> {
     let created = env.create_databases_and_commit(env.write_txn()?, |opener, wtxn| -> heed::Result<_> {
-        let refreshes = opener.database_options().types::<Bytes, Bytes>().name("refreshes").create(wtxn)?;
-        Ok(CommitOrAbort::<_, ()>::Commit(refreshes))
+        let database = opener.database_options().types::<Bytes, Bytes>().name(name).create(wtxn)?;
+        Ok(CommitOrAbort::<_, ()>::Commit(database))
     })?;
     Ok(created.unwrap_commit())
 }

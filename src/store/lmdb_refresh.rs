@@ -10,7 +10,7 @@ use heed::{Database, RoTxn};
 
 use super::error::RecordError;
 use super::lmdb::{self, Shared};
-use super::lmdb_env::{create_refreshes, open_refreshes};
+use super::lmdb_env::{REFRESHES, create_database, open_database};
 use super::{Refresh, Refreshed, StoreError, record, refresh_record};
 use crate::track::{Track, TrackId};
 
@@ -24,7 +24,7 @@ impl Shared {
         if let Some(known) = self.refreshes.get() {
             return Ok(Some(*known));
         }
-        let found = open_refreshes(&self.env)?;
+        let found = open_database(&self.env, REFRESHES)?;
         Ok(found.map(|found| *self.refreshes.get_or_init(|| found)))
     }
 
@@ -75,7 +75,7 @@ impl Shared {
         let refreshes = match self.refreshes().map_err(error)? {
             Some(refreshes) => refreshes,
             None => {
-                let made = create_refreshes(&self.env).map_err(error)?;
+                let made = create_database(&self.env, REFRESHES).map_err(error)?;
                 *self.refreshes.get_or_init(|| made)
             }
         };

@@ -2,14 +2,16 @@
 //!
 //! `lmdb.rs` is the embedded store, the default (its environment: `lmdb_env.rs`; what refreshing leaves there:
 //! `lmdb_refresh.rs`); `record.rs` and `refresh_record.rs` are how it writes one track and its refresh; `backup.rs` copies
-//! it and puts copies back; `refresh.rs` is what a refresh leaves, whatever the store; `mongo/` is a collection of a
+//! it and puts copies back; `feedback.rs` is what users think of tracks (`lmdb_feedback.rs` keeps it in LMDB); `refresh.rs` is what a refresh leaves, whatever the store; `mongo/` is a collection of a
 //! MongoDB server; `location.rs` reads the `--store` notation; `error.rs` says what can go
 //! wrong.
 
 pub mod backup;
 mod error;
+mod feedback;
 mod lmdb;
 mod lmdb_env;
+mod lmdb_feedback;
 mod lmdb_refresh;
 mod location;
 mod mongo;
@@ -23,10 +25,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use error::StoreError;
+pub use feedback::{FeedbackStore, InvalidUserKey, MAX_THUMBS, ThumbChange, Thumbs, UserKey};
 pub use lmdb::LmdbStore;
 pub use lmdb_env::LmdbOptions;
 pub use location::StoreLocation;
-pub use mongo::{DocumentError, MongoOptions, MongoStore};
+pub use mongo::{DocumentError, MongoFeedback, MongoOptions, MongoStore};
 pub use refresh::{Provenance, Refresh, Refreshed, field};
 
 use crate::progress::CancelToken;
@@ -144,6 +147,27 @@ pub fn open_existing(
         }
         // Collections need not be created: one without documents is an empty catalogue.
         StoreLocation::Mongo(_) => open(location, options).map(Some),
+    }
+}
+
+/// Opens where thumbs are kept: in the catalogue at `location`, or beside it. `None` when there is no catalogue and it must not
+/// be created.
+pub fn open_feedback(
+    location: &StoreLocation,
+    options: &StoreOptions,
+    create: bool,
+) -> Result<Option<Arc<dyn FeedbackStore>>, StoreError> {
+    match location {
+        StoreLocation::Lmdb(path) => {
+            let store = match create {
+                true => Some(LmdbStore::open(path, &options.lmdb)?),
+                false => LmdbStore::open_existing(path, &options.lmdb)?,
+            };
+            Ok(store.map(|store| Arc::new(store) as Arc<dyn FeedbackStore>))
+        }
+        StoreLocation::Mongo(uri) => {
+            Ok(Some(Arc::new(MongoFeedback::open_until(uri, &options.mongo, &options.cancel)?)))
+        }
     }
 }
 

@@ -26,7 +26,7 @@ mod tests;
 
 pub use build::{TitleIndexBuilder, TitleParts};
 pub use error::TitleIndexError;
-pub use search::{OwnedTitleIndex, TitleHit, TitleIndex};
+pub use search::{OwnedTitleIndex, TitleHit, TitleIndex, TitleMatches};
 
 /// What the eight bits of a posting's field say.
 mod field {

@@ -37,6 +37,16 @@ pub struct TitleHit {
     pub score: f32,
 }
 
+/// The best tracks that match a query, and how many match in all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TitleMatches {
+    /// Best first.
+    pub hits: Vec<TitleHit>,
+    /// How many match, those beyond the limit too. Where one word of a query has more matches than are looked at, those that
+    /// were looked at.
+    pub n_matching: usize,
+}
+
 /// A title index over sections of `T` (dictionary), `O` (offsets), `P` (postings) and `F` (fields); see [`TitleParts`].
 pub struct TitleIndex<T, O, P, F> {
     dictionary: Dictionary<T>,
@@ -127,6 +137,17 @@ where
         popularity: impl Fn(ItemIdx) -> f64,
         accept: impl Fn(ItemIdx) -> bool,
     ) -> Vec<TitleHit> {
+        self.matches(query, limit, popularity, accept).hits
+    }
+
+    /// The same, with their number.
+    pub fn matches(
+        &self,
+        query: &str,
+        limit: usize,
+        popularity: impl Fn(ItemIdx) -> f64,
+        accept: impl Fn(ItemIdx) -> bool,
+    ) -> TitleMatches {
         let mut words = query_words(&query[..query.floor_char_boundary(MAX_QUERY_BYTES)]);
         words.truncate(MAX_QUERY_WORDS);
         // Of equal words the last stays: it may be the one that is being typed.
@@ -135,7 +156,7 @@ where
         words.retain(|word| unseen.insert(word.clone()));
         words.reverse();
         if words.is_empty() || limit == 0 {
-            return Vec::new();
+            return TitleMatches::default();
         }
 
         let mut spans: Vec<Vec<Span>> = Vec::with_capacity(words.len());
@@ -166,7 +187,8 @@ where
         if found.list().is_empty() && words.len() > 1 {
             found = self.gather(&spans, false, &accept);
         }
-        rank(&found, words.len(), limit, popularity)
+        let n_matching = found.list().len();
+        TitleMatches { hits: rank(&found, words.len(), limit, popularity), n_matching }
     }
 
     /// What `word` matches as it is written.

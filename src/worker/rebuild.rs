@@ -14,7 +14,7 @@ use crate::store::{RefreshStore, StoreError};
 use super::settings::RebuildSettings;
 
 /// What `--rebuild-after` led to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RebuildReport {
     /// Tracks that refreshing changed since the live generation was read from the catalogue, or that anybody changed,
     /// where the catalogue can tell; all of them where nothing is live.

@@ -46,7 +46,7 @@ pub(super) struct Disabled {
 }
 
 /// What all runs did together. The last step of a killed worker may be missing here; the tracks it recorded are not lost.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Totals {
     /// Runs begun.

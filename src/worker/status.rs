@@ -23,11 +23,12 @@ const MAX_BYTES: u64 = 1 << 20;
 const SILENT_AFTER_MS: i64 = 15 * 60 * 1_000;
 
 /// How the worker stands. Times are RFC 3339.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct WorkerStatus {
     /// `running`, `waiting` (for its next run), `ended`; a reader may find `silent`: it was running and has not been heard
     /// of since.
+    #[schema(pattern = "^(running|waiting|ended|silent)$")]
     pub state: String,
     /// The process that wrote this.
     pub pid: u32,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::rebuild::RebuildReport;
 
 /// Tracks that wait to be asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Backlog {
     /// Tracks in the catalogue.
     pub tracks: u64,
@@ -23,7 +23,7 @@ pub struct Backlog {
 }
 
 /// What a run asked of a provider, and how that stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ProviderReport {
     /// Its name.
     pub name: String,
@@ -53,7 +53,7 @@ pub struct ProviderReport {
 }
 
 /// What came of a run: the object of `nearfield worker --json`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunSummary {
     /// `done`, `interrupted` or `failed`.
     pub outcome: String,

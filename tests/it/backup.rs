@@ -53,7 +53,10 @@ fn what_is_restored_is_what_was_backed_up() {
     // A catalogue that goes on: what came since goes, what was removed comes back.
     store.remove(&[before[7].id.clone(), TrackId::parse("nobody").unwrap()]).unwrap();
     store.upsert(vec![Track::new(TrackId::parse("new").unwrap())], 2).unwrap();
-    assert!(matches!(restore(&file, &store, false), Err(BackupError::Occupied { n_tracks: 500 })));
+    assert!(matches!(
+        restore(&file, &store, false),
+        Err(BackupError::Occupied { n_tracks: 500, has_feedback: false })
+    ));
     assert_eq!(restore(&file, &store, true).unwrap().tracks, 500);
     assert_eq!(all(&store), before);
     // It is a catalogue like any other.

@@ -14,7 +14,7 @@ fn demo(n_tracks: &str) -> Workplace {
     let workplace = Workplace::new();
     let run = workplace.run(&["demo", "--no-serve", "--tracks", n_tracks]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stdout.contains("/api/v1/similar"), "{}", run.stdout);
+    assert!(run.stdout.contains("nearfield similar "), "{}", run.stdout);
     workplace
 }
 

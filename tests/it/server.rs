@@ -123,6 +123,11 @@ impl Server {
         answer(self.agent.get(format!("{}{path}", self.url)).call())
     }
 
+    /// A GET with a header.
+    pub fn get_with(&self, path: &str, name: &str, value: &str) -> Answer {
+        answer(self.agent.get(format!("{}{path}", self.url)).header(name, value).call())
+    }
+
     pub fn head(&self, path: &str) -> Answer {
         answer(self.agent.head(format!("{}{path}", self.url)).call())
     }

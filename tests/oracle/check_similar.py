@@ -61,7 +61,8 @@ class RequestMaker:
         return [options[int(i)] for i in self.rng.choice(len(options), count, replace=False)]
 
     def request(self) -> dict:
-        body: dict = {"engine": "exact", "k": int(self.rng.integers(1, 51))}
+        # Other recordings are check_collapse.py's.
+        body: dict = {"engine": "exact", "k": int(self.rng.integers(1, 51)), "collapse_duplicates": False}
         n_seeds = int(self.rng.integers(1, 6)) if self.chance(0.85) else 0
         n_negatives = int(self.rng.integers(1, 4)) if self.chance(0.3) else 0
         ids = self.some(self.catalogue.ids, n_seeds + n_negatives, n_seeds + n_negatives)
@@ -319,6 +320,7 @@ def recall_requests(
             "weights": family_weights(row, rng),
             "anchor": ref.DEFAULT_ANCHOR,
             "k": 10,
+            "collapse_duplicates": False,
         }
         try:
             drawn.append((body, ref.build_query(catalogue, body)))

@@ -24,7 +24,7 @@ _NUMBER, _TEXT, _LIST, _MAP, _FLAG = (int, float), str, list, dict, bool
 FIELDS = {
     "seeds": _LIST, "negative_seeds": _LIST, "negative_weight": _NUMBER, "targets": _MAP, "weights": _MAP,
     "base_weights": _TEXT, "anchor": _NUMBER, "k": int, "engine": _TEXT, "recall": _NUMBER, "explain": _FLAG,
-    "max_per_artist": int, "diversity": _NUMBER, "filters": _MAP,
+    "max_per_artist": int, "diversity": _NUMBER, "filters": _MAP, "collapse_duplicates": _FLAG,
 }  # fmt: skip
 FILTERS = {
     "genres": _LIST, "artists": _LIST, "exclude_artists": _LIST, "exclude_ids": _LIST, "explicit": _FLAG,
@@ -100,7 +100,12 @@ def answer(catalogue: ref.Catalogue, body: dict, pick: Callable | None = None) -
     validate(body)
     query = ref.build_query(catalogue, body)
     everything, mask = ref.scores(catalogue, query), ref.eligible(catalogue, body)
-    rows = (pick or ref.best)(everything, mask, body.get("k", 10))
+    others: list[list[int]] = []
+    of_seeds: list[int] = []
+    if body.get("collapse_duplicates", True):
+        rows, others, of_seeds = ref.collapsed(catalogue, ref.recordings(catalogue), body, everything)
+    else:
+        rows = (pick or ref.best)(everything, mask, body.get("k", 10))
     results = []
     for rank, row in enumerate(rows, start=1):
         item: dict = {
@@ -108,12 +113,14 @@ def answer(catalogue: ref.Catalogue, body: dict, pick: Callable | None = None) -
             "id": catalogue.ids[row],
             "similarity": float(np.float32(everything[row])),
             "track": {"artists": catalogue.artists[row], "genres": catalogue.genres[row]},
+            "collapsed": [catalogue.ids[i] for i in (others[rank - 1] if others else [])],
         }
         if body.get("explain"):
             item["explanation"] = {"contributions": ref.contributions(catalogue, query, int(row))}
         results.append(item)
     asked = body.get("engine", "auto")
     out = {"generation": "fake", "engine": "exact" if asked == "auto" else asked, "results": results}
+    out["collapsed_into_seeds"] = [catalogue.ids[i] for i in of_seeds]
     if query.missing():
         out["warnings"] = [f"the query knows nothing of {name}" for name in query.missing()]
     return out

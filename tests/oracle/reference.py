@@ -202,6 +202,7 @@ class Catalogue:
 
     ids: list[str]
     raw: np.ndarray  # [n_items, 15], NaN = missing
+    names: list[str]  # empty = unknown
     artists: list[list[str]]
     genres: list[list[str]]
     explicit: np.ndarray  # [n_items], -1 = unknown
@@ -240,7 +241,7 @@ def _inverted(lists: list[list[str]]) -> dict[str, list[int]]:
 def load_catalogue(path: str | Path) -> Catalogue:
     """Reads a CSV (also .gz). A row without an id is dropped; rows of one id are merged, later values first."""
     opener = gzip.open if str(path).endswith(".gz") else open
-    rows: dict[str, tuple[list[float], list[str], list[str], int]] = {}
+    rows: dict[str, tuple[list[float], list[str], list[str], int, str]] = {}
     with opener(path, "rt", encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         header = {name.strip(): i for i, name in enumerate(next(reader))}
@@ -248,7 +249,7 @@ def load_catalogue(path: str | Path) -> Catalogue:
         if missing:
             raise ValueError(f"{path}: no column {', '.join(missing)}")
         columns = [header[name] for name in FEATURES]
-        at_id, at_explicit = header["id"], header.get("explicit")
+        at_id, at_explicit, at_name = header["id"], header.get("explicit"), header.get("name")
         at_artists, at_genre = header.get("artists"), header.get("genre")
         for row in reader:
             track_id = row[at_id].strip() if row else ""
@@ -258,17 +259,20 @@ def load_catalogue(path: str | Path) -> Catalogue:
             artists = split_artists(row[at_artists]) if at_artists is not None else []
             genres = split_list(row[at_genre], "|") if at_genre is not None else []
             explicit = parse_flag(row[at_explicit]) if at_explicit is not None else -1
+            name = row[at_name].strip() if at_name is not None else ""
             older = rows.get(track_id)
             if older is not None:
                 values = [old if math.isnan(new) else new for old, new in zip(older[0], values)]
                 artists = artists or older[1]
                 genres = list(dict.fromkeys(older[2] + genres))
                 explicit = older[3] if explicit < 0 else explicit
-            rows[track_id] = (values, artists, genres, explicit)
+                name = name or older[4]
+            rows[track_id] = (values, artists, genres, explicit, name)
     ids = sorted(rows, key=lambda track_id: track_id.encode())
     return Catalogue(
         ids=ids,
         raw=np.array([rows[i][0] for i in ids], dtype=np.float64).reshape(len(ids), len(FEATURES)),
+        names=[rows[i][4] for i in ids],
         artists=[rows[i][1] for i in ids],
         genres=[rows[i][2] for i in ids],
         explicit=np.array([rows[i][3] for i in ids], dtype=np.int8),
@@ -476,3 +480,49 @@ def recall(true_scores_of_returned: np.ndarray, best_scores: np.ndarray, slack: 
         return 1.0
     hits = int((np.asarray(true_scores_of_returned) >= best_scores.min() - slack).sum())
     return min(hits, len(best_scores)) / len(best_scores)
+
+
+# ---------------------------------------------------------------------------------------------- recordings
+
+
+def recordings(catalogue: Catalogue) -> np.ndarray:
+    """The first track of the same recording, for each track: same title and main artist, or the same (known) values of all
+    features with a default weight; transitively."""
+    counting = [FEATURE_IDX[name] for name in FEATURES if DEFAULT_WEIGHTS[name] > 0]
+    known = catalogue.present[:, counting].all(axis=1)
+    first: dict[object, int] = {}
+    parent = list(range(len(catalogue)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            row = parent[row]
+        return row
+
+    for row in range(len(catalogue)):
+        keys: list[object] = []
+        name, artists = catalogue.names[row], catalogue.artists[row]
+        if name and artists:
+            keys.append((name.lower(), artists[0].lower()))
+        if known[row]:
+            keys.append(catalogue.raw[row, counting].tobytes())
+        for key in keys:
+            one, other = root(first.setdefault(key, row)), root(row)
+            parent[max(one, other)] = min(one, other)
+    return np.array([root(row) for row in range(len(catalogue))], dtype=np.int64)
+
+
+def collapsed(catalogue: Catalogue, groups: np.ndarray, body: dict, everything: np.ndarray):
+    """The answer to a request with `collapse_duplicates`: for each recording but the seeds', the best of its tracks that may be
+    in the answer, the k best of those. Rows, the other tracks of each, and those of the seeds' recordings."""
+    mask = eligible(catalogue, body)
+    seeds = [catalogue.rank[i] for i in (body.get("seeds") or []) + (body.get("negative_seeds") or [])]
+    of_seeds = np.isin(groups, groups[seeds]) if seeds else np.zeros(len(groups), dtype=bool)
+    rows, seen, others = [], set(), []
+    for row in best(everything, mask & ~of_seeds, len(groups)):
+        if len(rows) == body.get("k", 10):
+            break
+        if groups[row] not in seen:
+            seen.add(groups[row])
+            rows.append(int(row))
+            others.append([int(i) for i in np.flatnonzero(mask & (groups == groups[row])) if i != row])
+    return rows, others, [int(i) for i in np.flatnonzero(mask & of_seeds)]

@@ -13,6 +13,7 @@ import unittest
 import numpy as np
 
 import check_batch
+import check_collapse
 import check_errors
 import check_similar
 import check_vectors
@@ -48,6 +49,42 @@ class Checkers(unittest.TestCase):
 
     def assert_caught(self, words: str, n: int = 60, **broken):
         code, out = self.similar(n, **broken)
+        self.assertEqual(code, 1, "not noticed")
+        self.assertIn(words, out)
+
+    # ----------------------------------------------------------------------------------- check_collapse
+
+    def collapse(self, sabotage=None) -> tuple[int, str]:
+        with FakeServer(self.catalogue, sabotage=sabotage) as server:
+            return self.run_quietly(check_collapse.run, self.csv, server.url, 60, 1)
+
+    def test_collapsed_answers_pass(self):
+        code, out = self.collapse()
+        self.assertEqual(code, 0, out)
+
+    def test_uncollapsed_answers_are_noticed(self):
+        def sabotage(body, answer):
+            for item in answer.get("results", []):
+                item["collapsed"] = []
+
+        self.assert_noticed_by_collapse(sabotage, "are its other recordings")
+
+    def test_recordings_of_seeds_are_asked_for(self):
+        def sabotage(body, answer):
+            answer["collapsed_into_seeds"] = []
+
+        self.assert_noticed_by_collapse(sabotage, "not the seeds' other recordings")
+
+    def test_a_recording_left_out_is_noticed(self):
+        def sabotage(body, answer):
+            answer["results"] = answer.get("results", [])[1:]
+            for rank, item in enumerate(answer["results"], start=1):
+                item["rank"] = rank
+
+        self.assert_noticed_by_collapse(sabotage, "are due")
+
+    def assert_noticed_by_collapse(self, sabotage, words: str):
+        code, out = self.collapse(sabotage)
         self.assertEqual(code, 1, "not noticed")
         self.assertIn(words, out)
 

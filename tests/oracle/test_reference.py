@@ -20,11 +20,12 @@ def row(**values: float) -> list[float]:
 
 
 def catalogue(rows: dict[str, dict], **lists) -> ref.Catalogue:
-    """A catalogue of the given rows; `artists`, `genres` and `explicit` by id."""
+    """A catalogue of the given rows; `names`, `artists`, `genres` and `explicit` by id."""
     ids = sorted(rows, key=str.encode)
     return ref.Catalogue(
         ids=ids,
         raw=np.array([ref.clean_values(row(**rows[i])) for i in ids]),
+        names=[lists.get("names", {}).get(i, "") for i in ids],
         artists=[lists.get("artists", {}).get(i, []) for i in ids],
         genres=[lists.get("genres", {}).get(i, []) for i in ids],
         explicit=np.array([lists.get("explicit", {}).get(i, -1) for i in ids]),
@@ -356,6 +357,17 @@ class Artists(unittest.TestCase):
             (None, []),
         ]:
             self.assertEqual(ref.split_artists(text), expected, text)
+
+
+class Recordings(unittest.TestCase):
+    def test_titles_and_vectors_join_transitively(self):
+        same = {name: 0.5 for name in ref.FEATURES if ref.DEFAULT_WEIGHTS[name] > 0}
+        c = catalogue(
+            {"a": {"energy": 0.1}, "b": {"energy": 0.2}, "c": same, "d": same | {"popularity": 3}, "e": {"energy": 0.1}},
+            names={"a": "One", "b": "one", "c": "ONE", "e": "One"},
+            artists={"a": ["X"], "b": ["x", "Y"], "c": ["X"], "e": ["Z"]},
+        )
+        self.assertEqual(ref.recordings(c).tolist(), [0, 0, 0, 0, 4])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::content::{TagKind, fold};
-use crate::filter_cache::{CompiledFilter, FilterKey};
+use crate::filter_cache::{CompiledFilter, FilterKey, UnknownName};
 use crate::index::Allowed;
 use crate::query::request::{Bounds, Filters};
 use crate::snapshot::Snapshot;
@@ -127,20 +127,27 @@ impl Canonical {
     }
 }
 
-fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
-    let mut texts: Vec<String> = texts.collect();
+fn sorted<T: Ord>(texts: impl Iterator<Item = T>) -> Vec<T> {
+    let mut texts: Vec<T> = texts.collect();
     texts.sort_unstable();
     texts.dedup();
     texts
 }
 
+/// Unknown names of a list for which another one is looked for; each costs as much as some searches.
+const MAX_SUGGESTED: usize = 5;
+
 /// The items with any of these tags; what no item has goes to `unknown`.
-fn tagged(snapshot: &Snapshot, kind: TagKind, names: &[String], unknown: &mut Vec<String>) -> Bits {
+fn tagged(snapshot: &Snapshot, kind: TagKind, names: &[String], unknown: &mut Vec<UnknownName>) -> Bits {
     let mut bits = Bits::none(snapshot.items().len());
     for name in names {
         match snapshot.tags().items(kind, name) {
             Some(items) => bits.insert(items),
-            None => unknown.push(name.clone()),
+            None => {
+                let suggests = unknown.len() < MAX_SUGGESTED;
+                let nearest = suggests.then(|| snapshot.tags().nearest(kind, name)).flatten();
+                unknown.push(UnknownName { name: name.clone(), nearest });
+            }
         }
     }
     bits

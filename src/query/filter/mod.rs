@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::content::fold;
 use crate::filter_cache::{CompiledFilter, FilterKey};
 use crate::snapshot::Snapshot;
+use crate::suggest;
 use crate::track::value;
 
 use super::error::QueryError;
@@ -89,14 +90,24 @@ impl<'a> CheckedFilter<'a> {
         ];
         let mut warnings = Vec::new();
         for (what, names, unknown) in named.into_iter().filter(|(_, _, unknown)| !unknown.is_empty()) {
-            let nobody = names.iter().filter(|name| unknown.binary_search(&fold(name)).is_ok());
-            warnings.extend(nobody.map(|name| format!("no track has the {what} `{name}`")));
+            for name in names {
+                let place = unknown.binary_search_by(|known| known.name.as_str().cmp(&fold(name)));
+                if let Ok(place) = place {
+                    let meant = unknown[place].nearest.as_deref().map(suggest::question).unwrap_or_default();
+                    warnings.push(format!("no track has the {what} `{name}`{meant}"));
+                }
+            }
         }
         warnings
     }
 }
 
 impl Filters {
+    /// The items of `snapshot` that pass; `None` where all do. Removed ones are left out only where they are many.
+    pub fn compile(&self, snapshot: &Snapshot) -> Result<Option<Arc<CompiledFilter>>, QueryError> {
+        Ok(CheckedFilter::new(snapshot, self)?.map(|checked| checked.compile(snapshot)))
+    }
+
     /// Whether compiling these takes next to no time, because they were compiled lately or let everything pass. Filters
     /// that make no sense are refused quickly, too.
     pub fn are_compiled(&self, snapshot: &Snapshot) -> bool {

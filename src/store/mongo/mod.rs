@@ -4,6 +4,7 @@
 //! options.rs     database, collection, fields: from the URI and settings
 //! connection.rs  the client, time limits, and patience with a server that is away
 //! shape.rs       which field the ids are in, which others are of use
+//! feedback.rs    what users think of tracks, in a collection beside
 //! document.rs    a document as a track
 //! layout.rs      a track as what must be set in its document
 //! pages.rs       all documents in the order of their ids
@@ -20,6 +21,7 @@
 mod changes;
 mod connection;
 mod document;
+mod feedback;
 mod layout;
 mod options;
 mod pages;
@@ -47,6 +49,7 @@ use shape::Shape;
 use writes::{STEP, Updates, bytewise, durable, primary, remove};
 
 pub use document::DocumentError;
+pub use feedback::MongoFeedback;
 pub use options::MongoOptions;
 
 /// Under which the worker's text is kept.

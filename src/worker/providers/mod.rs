@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use crate::suggest;
 use crate::track::{Track, TrackId, value};
 
 use super::limits::Limiter;
@@ -116,10 +117,13 @@ pub(super) enum Fault {
 
 /// A name that is no provider's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no provider `{0}`; expected spotify, reccobeats or oembed")]
+#[error("there is no provider `{0}`{known}", known = suggest::among(.0, Provider::ALL.map(Provider::name)))]
 pub struct UnknownProvider(String);
 
 impl Provider {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Spotify, Self::ReccoBeats, Self::OEmbed];
+
     /// Its name in settings, provenance and reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -133,8 +137,10 @@ impl Provider {
 impl FromStr for Provider {
     type Err = UnknownProvider;
     fn from_str(text: &str) -> Result<Self, UnknownProvider> {
-        let all = [Self::Spotify, Self::ReccoBeats, Self::OEmbed];
-        all.into_iter().find(|known| known.name() == text).ok_or_else(|| UnknownProvider(text.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|known| known.name() == text)
+            .ok_or_else(|| UnknownProvider(text.to_owned()))
     }
 }
 

@@ -15,6 +15,7 @@ mod refine;
 use std::str::FromStr;
 
 use crate::progress::{CancelToken, Cancelled, Progress};
+use crate::suggest;
 
 pub use batch::Batched;
 pub use hnsw_rs::HnswRs;
@@ -162,6 +163,11 @@ impl BuilderKind {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Batched, Self::HnswRs];
 
+    /// Their names.
+    pub fn names() -> [&'static str; 2] {
+        Self::ALL.map(|kind| kind.builder().name())
+    }
+
     /// The builder.
     pub fn builder(self) -> &'static dyn GraphBuilder {
         match self {
@@ -173,7 +179,7 @@ impl BuilderKind {
 
 /// Not the name of a builder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no graph builder; there are batched and hnsw_rs")]
+#[error("there is no graph builder `{0}`{known}", known = suggest::among(.0, BuilderKind::names()))]
 pub struct UnknownBuilder(pub String);
 
 impl FromStr for BuilderKind {
