@@ -35,6 +35,7 @@ problems! {
         "repeated_parameter" "malformed_parameter" "wrong_type" "out_of_range" "empty_query" "only_negative_seeds"
         "unknown_feature" "unknown_profile" "unknown_engine" "engine_not_built" "all_weights_zero" "all_values_missing"
         "no_direction" "vector_target" "vector_filter" "too_many_entries" "empty_batch" "too_many_results"
+        "track_is_seed" "missing_field"
     ]
     Unauthorized 401 "Administration takes the server's token." ["token_missing" "wrong_token"]
     Forbidden 403 "No token is set, and the server is public or the request comes from another site's page." [
