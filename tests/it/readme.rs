@@ -15,7 +15,8 @@ const ADDRESS: &str = "http://127.0.0.1:8080";
 fn blocks(section: &str, language: &str) -> Vec<String> {
     let (_, rest) = README.split_once(&format!("\n## {section}\n")).unwrap();
     let text = rest.split("\n## ").next().unwrap();
-    let parts = text.split(&format!("```{language}\n")).skip(1);
+    let fence = format!("```{language}\n");
+    let parts = text.split(&fence).skip(1);
     parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
 }
 
@@ -45,7 +46,7 @@ fn the_shell_examples_work() {
     let blocks = blocks("Ask", "sh");
     assert_eq!(blocks.len(), 2);
     let table = run(&server, &blocks[0], &["bash", "-euc"]);
-    assert!(table.starts_with('#') && table.contains('█'), "{table}");
+    assert!(table.trim_start().starts_with("#  ") && table.contains('█'), "{table}");
     let answers = run(&server, &blocks[1], &["bash", "-euc"]);
     let answers: Vec<serde_json::Value> =
         serde_json::Deserializer::from_str(&answers).into_iter().map(Result::unwrap).collect();
