@@ -124,7 +124,7 @@ fn the_table_has_a_line_for_each_track() {
     // Why this engine, on standard error.
     assert!(stderr(&output).contains("generation "), "{}", stderr(&output));
     let explained = stdout(&from_snapshot(&[&id, "--k", "1", "--explain"]));
-    assert!(explained.contains('█') && explained.contains("energy"), "{explained}");
+    assert!(explained.contains('█') && explained.lines().count() > 4, "{explained}");
     let nothing = from_snapshot(&[&id, "--genre", "no such genre"]);
     assert!(stdout(&nothing).is_empty());
     assert!(stderr(&nothing).contains("warning: no track has the genre"), "{}", stderr(&nothing));

@@ -45,7 +45,7 @@ use source::Source;
     ),
 ]))]
 pub(super) struct SimilarArgs {
-    /// Tracks to be similar to
+    /// Tracks to be similar to: ids, Spotify URIs or links, or, in quotes, words of title and artists
     #[arg(value_name = "TRACK")]
     tracks: Vec<String>,
     /// A track to be unlike; repeatable
