@@ -26,7 +26,7 @@ struct ReloadAnswer {
     changed: bool,
 }
 
-/// Serve what `CURRENT` names, now
+/// Serve the generation that CURRENT names, now
 ///
 /// Without waiting for it to be noticed; answers when it is done. A generation that was refused before is tried again. Reloads at the
 /// same time are one. The body is not looked at.

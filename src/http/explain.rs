@@ -41,7 +41,7 @@ pub(super) struct ExplainRequest {
 #[utoipa::path(
     post,
     path = "/api/v1/explain",
-    operation_id = "explainTrack",
+    operation_id = "explain",
     tag = "similarity",
     request_body(
         content = ExplainRequest,

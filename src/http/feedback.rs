@@ -14,6 +14,7 @@ use crate::store::{ThumbChange, UserKey};
 use crate::track::TrackId;
 
 use super::json::Json;
+use super::openapi::{NotFound, SAMPLE_ID, Unavailable};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
@@ -25,6 +26,7 @@ use super::user::{problem, user_key};
 pub(super) struct FeedbackRequest {
     /// A pseudonym that the client chooses: 1 to 128 letters, digits and any of `. _ : ~ -`, the first one a letter or a digit.
     #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9][A-Za-z0-9._:~-]*$")]
+    #[schema(required)]
     user: String,
     /// Ids of tracks that the user likes.
     #[schema(max_items = 10000)]
@@ -84,12 +86,15 @@ pub(super) struct ForgottenAnswer {
     path = "/api/v1/feedback",
     operation_id = "giveFeedback",
     tag = "weights",
-    request_body(content = FeedbackRequest, description = "The thumbs. The content type does not matter."),
+    request_body(
+        content = FeedbackRequest,
+        description = "The thumbs. The content type does not matter.",
+        example = json!({"user": "ana", "liked": [SAMPLE_ID]}),
+    ),
     responses(
         (status = 200, description = "They are kept.", body = FeedbackAnswer),
-        (status = 400, description = "The feedback makes no sense."),
-        (status = 404, description = "There is no such track."),
-        (status = 503, description = "The store cannot be used."),
+        (status = 404, response = NotFound),
+        (status = 503, response = Unavailable),
     )
 )]
 pub(super) async fn post(
@@ -108,11 +113,13 @@ pub(super) async fn post(
     path = "/api/v1/feedback/{user}",
     operation_id = "showFeedback",
     tag = "weights",
-    params(("user" = String, Path, description = "The user's key.")),
+    params(
+        ("user" = String, Path, description = "The user's key", min_length = 1, max_length = 128,
+            pattern = "^[A-Za-z0-9][A-Za-z0-9._:~-]*$", example = "ana"),
+    ),
     responses(
         (status = 200, description = "What is known; empty lists where nothing is.", body = TasteAnswer),
-        (status = 400, description = "This can be no user's key."),
-        (status = 503, description = "The store cannot be used."),
+        (status = 503, response = Unavailable),
     )
 )]
 pub(super) async fn get(
@@ -135,11 +142,13 @@ pub(super) async fn get(
     path = "/api/v1/feedback/{user}",
     operation_id = "forgetFeedback",
     tag = "weights",
-    params(("user" = String, Path, description = "The user's key.")),
+    params(
+        ("user" = String, Path, description = "The user's key", min_length = 1, max_length = 128,
+            pattern = "^[A-Za-z0-9][A-Za-z0-9._:~-]*$", example = "ana"),
+    ),
     responses(
         (status = 200, description = "They are forgotten, or were never known.", body = ForgottenAnswer),
-        (status = 400, description = "This can be no user's key."),
-        (status = 503, description = "The store cannot be used."),
+        (status = 503, response = Unavailable),
     )
 )]
 pub(super) async fn delete(

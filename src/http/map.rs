@@ -10,13 +10,15 @@ use utoipa::ToSchema;
 use crate::query::{MapTrack, MapView, map, near_on_map};
 use crate::track::TrackId;
 
-use super::openapi::SAMPLE_ID;
+use super::openapi::{ListedId, SAMPLE_ID};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
 
 /// Tracks whose places may be asked for at once.
 const MAX_POINTS: usize = 1_000;
+/// The largest coordinate that may be asked about, either way; every track is far nearer.
+const MAX_COORDINATE: f64 = 1e6;
 const DEFAULT_LIMIT: usize = 10;
 const MAX_LIMIT: usize = 100;
 
@@ -56,7 +58,7 @@ pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<H
     get, path = "/api/v1/map/points", operation_id = "mapPoints", tag = "catalogue",
     summary = "Where tracks are on the map",
     params(
-        ("ids" = Vec<String>, Query, description = "Ids of up to 1,000 tracks, separated by commas", style = Form, explode = false,
+        ("ids" = Vec<ListedId>, Query, description = "Ids of up to 1,000 tracks, separated by commas", style = Form, explode = false,
             min_items = 1, max_items = 1_000, example = json!([SAMPLE_ID])),
     ),
     responses((status = 200, description = "Their places; tracks there are not, are left out.", body = PointsAnswer)),
@@ -85,8 +87,8 @@ pub(super) async fn points(state: web::Data<State>, http: HttpRequest) -> Result
     get, path = "/api/v1/map/nearest", operation_id = "mapNearest", tag = "catalogue",
     summary = "Which tracks are at a place of the map",
     params(
-        ("x" = f32, Query, description = "Along the first axis", example = 0.5),
-        ("y" = f32, Query, description = "Along the second axis", example = -0.5),
+        ("x" = f32, Query, description = "Along the first axis", minimum = -1_000_000, maximum = 1_000_000, example = 0.5),
+        ("y" = f32, Query, description = "Along the second axis", minimum = -1_000_000, maximum = 1_000_000, example = -0.5),
         ("limit" = Option<usize>, Query, description = "How many tracks; 10 where absent", minimum = 1, maximum = 100, example = 3),
     ),
     responses((status = 200, description = "The tracks, nearest first.", body = NearestAnswer)),
@@ -110,10 +112,12 @@ pub(super) async fn nearest(state: web::Data<State>, http: HttpRequest) -> Resul
 }
 
 fn coordinate(given: &mut Parameters, name: &str) -> Result<f32, Problem> {
-    let number = given.number(name)?.map(|number| number as f32).filter(|number| number.is_finite());
-    number.ok_or_else(|| {
-        let detail =
-            format!("`{name}` is missing or no finite number; expected a place on the map, see /api/v1/map");
+    let number = given.number(name)?.filter(|number| number.abs() <= MAX_COORDINATE);
+    number.map(|number| number as f32).ok_or_else(|| {
+        let detail = format!(
+            "`{name}` is missing or not from -{MAX_COORDINATE} to {MAX_COORDINATE}; expected a place on the map, see \
+             /api/v1/map"
+        );
         Problem::bad_request("out_of_range", detail).at(name)
     })
 }

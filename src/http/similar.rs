@@ -88,6 +88,8 @@ pub(super) async fn post(
         ("anchor" = Option<f64>, Query, description = "The anchor; the schema's where absent", minimum = 0, maximum = 1_000_000,
             nullable = false),
         ("base_weights" = Option<ProfileName>, Query, description = "The profile that `weight.FEATURE` overrides"),
+        ("user" = Option<String>, Query, description = "Whose feedback gives the weights that `weight.FEATURE` overrides",
+            min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9][A-Za-z0-9._:~-]*$", nullable = false),
         ("explain" = Option<bool>, Query, description = "Whether to explain every result"),
         ("max_per_artist" = Option<usize>, Query, description = "At most this many tracks with the same main artist", minimum = 1),
         ("collapse_duplicates" = Option<bool>, Query, description = "Whether other recordings of the same song are left out; true where absent"),

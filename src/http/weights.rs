@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::learn::{InferRequest, LearnError, Learned, infer};
 
 use super::json::Json;
+use super::openapi::{NotFound, OTHER_SAMPLE_ID, SAMPLE_ID};
 use super::problem::Problem;
 use super::state::State;
 
@@ -27,11 +28,14 @@ pub(super) struct InferAnswer {
     path = "/api/v1/weights/infer",
     operation_id = "inferWeights",
     tag = "weights",
-    request_body(content = InferRequest, description = "The examples. The content type does not matter."),
+    request_body(
+        content = InferRequest,
+        description = "The examples. The content type does not matter.",
+        example = json!({"liked": [SAMPLE_ID, OTHER_SAMPLE_ID]}),
+    ),
     responses(
         (status = 200, description = "The weights.", body = InferAnswer),
-        (status = 400, description = "The examples make no sense."),
-        (status = 404, description = "There is no such track."),
+        (status = 404, response = NotFound),
     )
 )]
 pub(super) async fn post(state: web::Data<State>, body: Json<InferRequest>) -> Result<HttpResponse, Problem> {

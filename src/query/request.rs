@@ -50,6 +50,7 @@ pub struct SimilarRequest {
     #[schema(value_type = Option<ProfileName>)]
     pub base_weights: Option<String>,
     /// Whose feedback gives the weights that `weights` override; a server keeps it.
+    #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9][A-Za-z0-9._:~-]*$")]
     pub user: Option<String>,
     /// What the feedback of `user` came to; set by whoever keeps it.
     #[serde(skip)]

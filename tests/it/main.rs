@@ -14,6 +14,7 @@ mod fixture;
 mod golden;
 mod http;
 mod import;
+mod learn;
 mod map;
 mod nearest;
 mod openapi;

@@ -7,11 +7,14 @@ use crate::server::{Answer, Server, nearfield};
 
 const TOKEN: &str = "of this test";
 
-fn serving() -> Server {
+/// A server, and where it keeps feedback.
+fn serving() -> (Server, tempfile::TempDir) {
+    let store = tempfile::tempdir().unwrap();
     let mut command = nearfield(shared());
     command.args(["serve", "--indexes", ".", "--bind", "127.0.0.1:0", "--max-k", "500"]);
     command.env("SECRET_TOKEN", TOKEN);
-    Server::of(command)
+    command.env("NEARFIELD_STORE", format!("lmdb:{}", store.path().join("catalogue").display()));
+    (Server::of(command), store)
 }
 
 /// The path of an operation with the examples of its parameters.
@@ -37,7 +40,7 @@ fn filled(path: &str, operation: &Value) -> String {
 
 #[test]
 fn every_example_is_answered_as_described() {
-    let server = serving();
+    let (server, _store) = serving();
     server.until("/readyz", |answer| answer.status == 200);
     let description = server.get("/openapi.json").ok();
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
@@ -52,13 +55,18 @@ fn every_example_is_answered_as_described() {
             let what = format!("{method} {path}");
             let path = filled(path, operation);
             assert!(!path.contains('{'), "{what}: a parameter of the path has no example");
-            let bodies = operation["requestBody"]["content"]["application/json"]["examples"].as_object();
-            match (method.as_str(), bodies) {
+            let content = &operation["requestBody"]["content"]["application/json"];
+            let examples = content["examples"].as_object().into_iter().flatten();
+            let bodies = examples.map(|(_, example)| &example["value"]).chain(content.get("example"));
+            let bodies: Vec<&Value> = bodies.collect();
+            match (method.as_str(), operation.get("requestBody")) {
                 ("get", None) => check(&what, server.get(&path)),
                 ("post", None) => check(&what, server.post_as(&path, Some(TOKEN))),
-                (_, Some(bodies)) => bodies
-                    .values()
-                    .for_each(|example| check(&what, server.post(&path, &example["value"].to_string()))),
+                ("delete", None) => check(&what, server.delete(&path)),
+                ("post", Some(_)) => {
+                    assert!(!bodies.is_empty(), "{what}: no example of a body");
+                    bodies.iter().for_each(|body| check(&what, server.post(&path, &body.to_string())));
+                }
                 other => panic!("{what}: {other:?}"),
             }
         }
@@ -68,7 +76,7 @@ fn every_example_is_answered_as_described() {
 
 #[test]
 fn the_description_is_that_of_this_server() {
-    let server = serving();
+    let (server, _store) = serving();
     let description = server.get("/openapi.json").ok();
     assert_eq!(description["components"]["schemas"]["SimilarRequest"]["properties"]["k"]["maximum"], 500);
     assert_eq!(server.head("/openapi.json").status, 200);
@@ -78,7 +86,7 @@ fn the_description_is_that_of_this_server() {
 
 #[test]
 fn the_pages_for_people_are_all_here() {
-    let server = serving();
+    let (server, _store) = serving();
     for path in ["/docs", "/docs/", "/docs/index.html"] {
         let page = server.get(path);
         assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");

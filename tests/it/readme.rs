@@ -15,7 +15,8 @@ const ADDRESS: &str = "http://127.0.0.1:8080";
 fn blocks(section: &str, language: &str) -> Vec<String> {
     let (_, rest) = README.split_once(&format!("\n## {section}\n")).unwrap();
     let text = rest.split("\n## ").next().unwrap();
-    let parts = text.split(&format!("```{language}\n")).skip(1);
+    let fence = format!("```{language}\n");
+    let parts = text.split(&fence).skip(1);
     parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
 }
 

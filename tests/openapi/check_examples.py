@@ -91,11 +91,14 @@ def examples(description, method, path, operation):
         yield "parameters", path, None
         return
     content = operation["requestBody"]["content"]["application/json"]
-    if not content.get("examples"):
+    bodies = {name: example["value"] for name, example in content.get("examples", {}).items()}
+    if "example" in content:
+        bodies["example"] = content["example"]
+    if not bodies:
         raise AssertionError(f"{method} {path}: no example of a body")
-    for name, example in content["examples"].items():
-        description.validate(content["schema"], example["value"])
-        yield name, path, example["value"]
+    for name, body in bodies.items():
+        description.validate(content["schema"], body)
+        yield name, path, body
 
 
 def check(description, url, method, path, operation, body):

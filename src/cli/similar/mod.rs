@@ -87,8 +87,7 @@ pub(super) fn run(args: SimilarArgs, context: &Context) -> Result<(), Failure> {
         texts.iter().map(|text| tracks::resolve(&source, text)).collect()
     };
     let request = args.query.request(find(&args.tracks)?, find(&args.not)?);
-    let json =
-        source.similar(&request, args.query.user()).map_err(|refused| refused.of_flags(&args.query))?;
+    let json = source.similar(&request).map_err(|refused| refused.of_flags(&args.query))?;
     if args.json {
         return print_bytes(format!("{json}\n").as_bytes());
     }

@@ -30,12 +30,13 @@ use super::{
 
 pub(super) use docs::{asset, page};
 pub(super) use problems::{Conflict, Forbidden, NotFound, Unauthorized, Unavailable};
-pub(super) use shapes::{BatchAnswer, BatchRequest};
+pub(super) use shapes::{BatchAnswer, BatchRequest, ListedId};
 
 use served::Served;
 
-/// An id of the sample catalogue of `nearfield demo`.
-pub(super) const SAMPLE_ID: &str = "4hC4daYEUNPZrLKqCWxX9x";
+/// Ids of the sample catalogue of `nearfield demo`, however large it is.
+pub(super) const SAMPLE_ID: &str = "0UXdCDpSNfBXcZqjZtg1iB";
+pub(super) const OTHER_SAMPLE_ID: &str = "0aQSBYEZUpH0MxhH2kvIBn";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -50,6 +51,7 @@ pub(super) const SAMPLE_ID: &str = "4hC4daYEUNPZrLKqCWxX9x";
     servers((url = "/")),
     tags(
         (name = "similarity", description = "The tracks most similar to a query"),
+        (name = "weights", description = "Weights from examples and from feedback"),
         (name = "tracks", description = "What is known of tracks"),
         (name = "catalogue", description = "What is served, and how good it is"),
         (name = "administration", description = "Changes what is served"),
@@ -151,10 +153,15 @@ pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<H
 /// The API of this server, which depends on what it serves.
 fn describe(state: &State) -> serde_json::Result<serde_json::Value> {
     let served = state.served();
+    let (schema, engines) = (served.snapshot.schema(), served.snapshot.built());
+    complete(&Served { schema, engines, settings: state.settings() })
+}
+
+fn complete(served: &Served<'_>) -> serde_json::Result<serde_json::Value> {
     let mut description = serde_json::to_value(Description::openapi())?;
     tidy::tidy(&mut description);
-    let (schema, engines) = (served.snapshot.schema(), served.snapshot.built());
-    Served { schema, engines, settings: state.settings() }.complete(&mut description);
+    served.complete(&mut description);
+    tidy::join(&mut description["components"]["schemas"]);
     Ok(description)
 }
 

@@ -34,8 +34,8 @@ problems! {
         "malformed_json" "empty_body" "malformed_body" "unknown_field" "duplicate_field" "unknown_parameter"
         "repeated_parameter" "malformed_parameter" "wrong_type" "out_of_range" "empty_query" "only_negative_seeds"
         "unknown_feature" "unknown_profile" "unknown_engine" "engine_not_built" "all_weights_zero" "all_values_missing"
-        "no_direction" "vector_target" "vector_filter" "too_many_entries" "empty_batch" "too_many_results"
-        "track_is_seed" "missing_field"
+        "no_direction" "vector_target" "vector_filter" "too_many_entries" "empty_batch" "too_many_results" "missing_field" "track_is_seed"
+        "nothing_liked" "liked_and_disliked" "invalid_user" "too_many_thumbs" "empty_feedback" "contradicting_feedback"
     ]
     Unauthorized 401 "Administration takes the server's token." ["token_missing" "wrong_token"]
     Forbidden 403 "No token is set, and the server is public or the request comes from another site's page." [
@@ -51,7 +51,7 @@ problems! {
     Encoded 415 "The body is compressed or otherwise encoded." ["encoded_body"]
     Failed 500 "The server failed; its log says why." ["internal" "damaged_snapshot"]
     Unavailable 503 "Not now: see `Retry-After`, where it is there." [
-        "engine_loading" "engine_unusable" "not_ready" "damaged" "cancelled"
+        "engine_loading" "engine_unusable" "not_ready" "damaged" "cancelled" "feedback_unavailable"
     ]
 }
 

@@ -1,7 +1,8 @@
 //! Answers that are written piece by piece or made from JSON, as types to describe them by.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::query::{Answer, SimilarRequest};
 
@@ -52,3 +53,15 @@ pub(in crate::http) enum BatchResult {
         problem: Problem<'static>,
     },
 }
+
+/// An id in a list that is separated by commas.
+pub(in crate::http) struct ListedId;
+
+impl PartialSchema for ListedId {
+    fn schema() -> RefOr<Schema> {
+        // Blank ones are dropped.
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"[^,\s]")).into()
+    }
+}
+
+impl ToSchema for ListedId {}

@@ -14,10 +14,7 @@ use crate::index::EngineKind;
 const NOT_DESCRIBED: [&str; 5] = ["/", "/assets/{name}", "/docs", "/docs/{file:.+}", "/openapi.json"];
 
 fn described(settings: &Settings, engines: &[EngineKind]) -> Value {
-    let mut description = serde_json::to_value(Description::openapi()).unwrap();
-    tidy::tidy(&mut description);
-    Served { schema: &Schema::spotify(), engines, settings }.complete(&mut description);
-    description
+    complete(&Served { schema: &Schema::spotify(), engines, settings }).unwrap()
 }
 
 #[derive(Default)]
@@ -106,6 +103,11 @@ fn limits_and_names_are_those_of_the_server() {
         (&json!(1), &json!(10))
     );
     assert_eq!(request.get("required"), None);
+    let explained = &schemas["ExplainRequest"];
+    assert_eq!(
+        (&explained["required"], &explained["properties"]["k"]["maximum"]),
+        (&json!(["track"]), &json!(77))
+    );
     assert_eq!(schemas["BatchRequest"]["properties"]["requests"]["maxItems"], 8);
     assert_eq!(schemas["EngineName"]["enum"], json!(["auto", "exact", "forest"]));
     assert_eq!(schemas["ProfileName"]["enum"], json!(["default", "zero", "dj", "mood", "playlist"]));
