@@ -39,8 +39,10 @@ fn inferred_weights_say_what_the_examples_share_and_can_be_used_as_they_are() {
     let answer = server.post("/api/v1/weights/infer", &json!({"liked": liked}).to_string()).ok();
     let weights = answer["weights"].as_object().unwrap();
     assert_eq!(weights.len(), 15);
-    let largest = weights.iter().max_by(|a, b| a.1.as_f64().partial_cmp(&b.1.as_f64()).unwrap()).unwrap();
-    assert_eq!(largest.0, "tempo", "{answer:#}");
+    let others = json!({"liked": like(&server, "valence", 0.5, 12)}).to_string();
+    let others = server.post("/api/v1/weights/infer", &others).ok();
+    let tempo = |answer: &Value| answer["weights"]["tempo"].as_f64().unwrap();
+    assert!(tempo(&answer) > 5.0 * tempo(&others), "{answer:#} {others:#}");
     assert!(
         answer["confidence"]
             .as_object()
@@ -240,9 +242,9 @@ fn playlists_are_continued_by_what_their_tracks_share() {
             assert_eq!(row["n_queries"], 9);
             row["r_precision"].as_f64().unwrap()
         };
-        assert!(score("learned") > 2.0 * score("default"), "{table:#}");
+        assert!(score("learned") > score("default") && score("learned") > score("prior"), "{table:#}");
         assert!(score("default") > score("random"), "{table:#}");
-        assert!(score("learned, own prior") >= score("learned"), "{table:#}");
+        assert!(score("learned, own prior") > 1.1 * score("learned"), "{table:#}");
     }
     assert_eq!(workplace.json(&args), report, "the same every time");
     workplace.file("wrong.csv", "playlist,track\na,b\n");
