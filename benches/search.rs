@@ -117,7 +117,8 @@ fn counterfactuals(bencher: Bencher, rank: usize) {
     let (_, ranking) = deep.and_then(|deep| deep.find(snapshot)).expect("a valid request");
     let item = ranking.hits[rank.min(ranking.hits.len()) - 1].item;
     let prepared = Prepared::plain(snapshot, &request).expect("a valid request");
-    bencher.bench_local(|| prepared.explain_track(snapshot, black_box(item)));
+    let cancel = CancelToken::new();
+    bencher.bench_local(|| prepared.explain_track(snapshot, black_box(item), &cancel));
 }
 
 /// The same with a filter: one that was asked for before, and one that was not.

@@ -48,6 +48,11 @@ impl CancelToken {
         self.asked.wake.notify_waiters();
     }
 
+    /// Asks the work to stop when what this returns is dropped: a future that waits for the work, for example.
+    pub fn cancel_on_drop(&self) -> CancelOnDrop {
+        CancelOnDrop(self.clone())
+    }
+
     /// Ends once the work was asked to stop; at once if it already was. A time limit does not end it.
     pub async fn asked(&self) {
         // Made before the flag is looked at, so that a request between the two is not missed.
@@ -71,6 +76,17 @@ impl CancelToken {
         } else {
             Ok(())
         }
+    }
+}
+
+/// Cancels a token when it is dropped.
+#[must_use = "it cancels at once where it is not kept"]
+#[derive(Debug)]
+pub struct CancelOnDrop(CancelToken);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 

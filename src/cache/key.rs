@@ -10,9 +10,9 @@ use crate::track::ItemIdx;
 
 /// What the forms below are hashed under. To be changed with whatever changes an answer's or an explanation's bytes
 /// without changing what is hashed; the version of this program is hashed too.
-const ANSWERS: &str = "nearfield 2026-11-25.2 cached answers";
-const EXPLANATIONS: &str = "nearfield 2026-11-25.2 cached explanations";
-const COUNTERFACTUALS: &str = "nearfield 2026-11-25.2 cached counterfactuals";
+const ANSWERS: &str = "nearfield 2026-11-25.3 cached answers";
+const EXPLANATIONS: &str = "nearfield 2026-11-25.3 cached explanations";
+const COUNTERFACTUALS: &str = "nearfield 2026-11-25.3 cached counterfactuals";
 
 /// What is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -78,6 +78,16 @@ impl FittedSchema {
             dims.iter().zip(&stats.mean).map(|(x, mean)| f64::from(*x) * stats.scale + mean).collect();
         self.schema.features[index].backward(&unscaled)
     }
+
+    /// How long the direction is that standardised dimensions of feature `index` stand for: 1 for a value, less for a mean
+    /// of several, 0 where they are all round the circle. `None` for features that are no circle.
+    pub fn resultant(&self, index: usize, dims: &[f32]) -> Option<f64> {
+        let stats = &self.stats[index];
+        let is_circle = self.schema.features[index].transform == Transform::Circular;
+        let squares =
+            dims.iter().zip(&stats.mean).map(|(x, mean)| (f64::from(*x) * stats.scale + mean).powi(2));
+        is_circle.then(|| squares.sum::<f64>().sqrt())
+    }
 }
 
 /// Collects the dimensions of all tracks, fits the statistics and then gives the standardised rows.

@@ -71,10 +71,10 @@ pub(super) async fn post(state: web::Data<State>, body: Body) -> Result<HttpResp
         .await
         .map_err(|error| Problem::internal(&error))?;
     // The queries of a client that goes away are not searched for any more: its handler is dropped.
-    let stop = StopOnDrop(CancelToken::new());
-    let cancel = stop.0.clone();
+    let cancel = CancelToken::new();
+    let _stop = cancel.cancel_on_drop();
     let job = {
-        let state = state.clone();
+        let (state, cancel) = (state.clone(), cancel.clone());
         move || {
             // Kept until the search has ended, even if nobody waits for it any more.
             let _turn = turn;
@@ -88,15 +88,6 @@ pub(super) async fn post(state: web::Data<State>, body: Body) -> Result<HttpResp
         Reply::Whole(json) => response.body(json),
         Reply::Streamed(parts) => response.body(PartStream::new(parts)),
     })
-}
-
-/// Cancels a token when it is dropped.
-struct StopOnDrop(CancelToken);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }
 
 /// An answer on its way out.

@@ -3,16 +3,19 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use serde::de::value::StringDeserializer;
 use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use tokio::sync::Semaphore;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::cache::{Key, Trace, Value};
+use crate::progress::CancelToken;
 use crate::query::{ExplainedTrack, Prepared, QueryError, SimilarRequest};
 use crate::track::ItemIdx;
 
@@ -20,9 +23,24 @@ use super::cache_status;
 use super::json::Json;
 use super::openapi::{NotFound, SAMPLE_ID, Unavailable};
 use super::problem::Problem;
-use super::similar::{aside, run};
+use super::similar::aside;
 use super::state::{Served, State};
 use super::user;
+
+/// What one track may take. The search for changes is bounded by the work it may do, long before this.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// Tracks that are explained at the same time; others wait, without a thread. Each keeps a core busy, and half of them are
+/// left to other requests.
+#[derive(Debug)]
+pub(super) struct Turns(Arc<Semaphore>);
+
+impl Turns {
+    pub fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        Self(Arc::new(Semaphore::new((cores / 2).max(1))))
+    }
+}
 
 /// A query as for `POST /api/v1/similar`, and a track.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +89,7 @@ pub(super) async fn post(
     let mut response = HttpResponse::Ok();
     response.content_type("application/json");
     if state.cache().is_off() {
-        return Ok(response.body(compute(Arc::new(work)).await?.to_vec()));
+        return Ok(response.body(compute(&state, Arc::new(work)).await?.to_vec()));
     }
     // Requests that began on another generation end on it after a swap, and must not turn the cache back.
     state.cache().follow(state.served().identity());
@@ -106,18 +124,28 @@ impl Work {
 
 async fn find(state: Arc<State>, key: Key, work: Arc<Work>, trace: Arc<Trace>) -> Result<Value, Problem> {
     let estimated_us = work.prepared.estimated_explain_us(&work.served.snapshot);
-    let value = state.cache().answer(&key, estimated_us, &trace, compute(work)).await;
+    let value = state.cache().answer(&key, estimated_us, &trace, compute(&state, work)).await;
     value.map_err(|problem| Problem::clone(&problem))
 }
 
-async fn compute(work: Arc<Work>) -> Result<Value, Problem> {
-    let estimated_us = work.prepared.estimated_explain_us(&work.served.snapshot);
-    let job = move || {
-        let answer = work.prepared.explain_track(&work.served.snapshot, work.item)?;
-        let json = serde_json::to_vec(&answer).map_err(|error| Problem::internal(&error))?;
-        Ok(Value::from(json))
+/// Never on a thread that serves requests: what the search for changes takes cannot be told from the request.
+async fn compute(state: &State, work: Arc<Work>) -> Result<Value, Problem> {
+    let turns = Arc::clone(&state.explain_turns().0);
+    let turn = turns.acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+    // It is given up when this is dropped, by a client that goes away or a server that stops.
+    let cancel = CancelToken::new().with_time_limit(TIME_LIMIT);
+    let _stop = cancel.cancel_on_drop();
+    let job = {
+        let cancel = cancel.clone();
+        move || {
+            // Kept until the search has ended, even if nobody waits for it any more.
+            let _turn = turn;
+            let answer = work.prepared.explain_track(&work.served.snapshot, work.item, &cancel)?;
+            let json = serde_json::to_vec(&answer).map_err(|error| Problem::internal(&error))?;
+            Ok(Value::from(json))
+        }
     };
-    run(estimated_us, job).await
+    aside(job).await
 }
 
 /// Flattening would describe it as a query, which has no other fields, that has another field.

@@ -222,6 +222,9 @@ impl From<&QueryError> for Problem {
                 let detail = "this engine failed its verification and is out of service; ask another one";
                 return Self::unavailable(error.code(), detail, Vec::new(), false).at("engine");
             }
+            QueryError::Cancelled(_) => {
+                return Self::unavailable(error.code(), error.to_string(), Vec::new(), true);
+            }
             QueryError::Record(cause) => {
                 tracing::error!("the served snapshot is damaged: {cause}; see `nearfield inspect --verify`");
                 let detail = "the snapshot is damaged; the server's log says where";

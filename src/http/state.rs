@@ -13,6 +13,7 @@ use crate::query::MAX_K;
 
 use super::auth::AdminAccess;
 use super::batch::Batches;
+use super::explain::Turns;
 use super::metrics::Metrics;
 
 pub use crate::live::Served;
@@ -69,6 +70,7 @@ pub struct State {
     settings: Settings,
     metrics: Metrics,
     batches: Batches,
+    explain_turns: Turns,
     /// Held by the one reload that occupies a thread; others wait without one.
     reloads: Arc<tokio::sync::Mutex<()>>,
     cache: Cache,
@@ -85,6 +87,7 @@ impl State {
             reloads: Arc::default(),
             indexes: indexes.to_owned(),
             batches: Batches::new(settings.batch_threads)?,
+            explain_turns: Turns::new(),
             settings,
             metrics: Metrics::new(),
             cache: Cache::off(),
@@ -144,6 +147,10 @@ impl State {
 
     pub(super) fn batches(&self) -> &Batches {
         &self.batches
+    }
+
+    pub(super) fn explain_turns(&self) -> &Turns {
+        &self.explain_turns
     }
 
     pub(super) fn cache(&self) -> &Cache {

@@ -4,6 +4,7 @@ use super::request::MAX_K;
 use crate::codec::CodecError;
 use crate::feature::MAX_WEIGHT;
 use crate::index::EngineError;
+use crate::progress::Cancelled;
 use crate::suggest;
 
 /// Why a query has no answer.
@@ -125,6 +126,9 @@ pub enum QueryError {
     /// A record of the snapshot is damaged.
     #[error("the snapshot is damaged: {0}; verify it with `nearfield inspect --verify`")]
     Record(#[from] CodecError),
+    /// Whoever asked does not wait any more, or it took too long.
+    #[error("the search was given up: {0}; ask again in a moment")]
+    Cancelled(#[from] Cancelled),
 }
 
 impl QueryError {
@@ -166,6 +170,7 @@ impl QueryError {
             Self::Engine(EngineError::Loading(_)) => "engine_loading",
             Self::Engine(EngineError::Unusable { .. }) => "engine_unusable",
             Self::Record(_) => "damaged_snapshot",
+            Self::Cancelled(_) => "cancelled",
         }
     }
 
@@ -189,7 +194,7 @@ impl QueryError {
             Self::VectorTarget { feature } => Some(format!("targets.{feature}")),
             Self::VectorFilter { feature } => Some(format!("filters.features.{feature}")),
             Self::TooMany { field, .. } => Some((*field).to_owned()),
-            Self::Record(_) => None,
+            Self::Record(_) | Self::Cancelled(_) => None,
         }
     }
 }

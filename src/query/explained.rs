@@ -1,11 +1,12 @@
 //! One track beside one query: where it stands, why, and what would change that. The answer of `POST /api/v1/explain`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::distance::canonical;
 use crate::index::Engine;
+use crate::progress::CancelToken;
 use crate::snapshot::Snapshot;
 use crate::track::{ItemIdx, TrackId};
 
@@ -43,9 +44,13 @@ pub struct ExplainedTrack {
     /// Why it is as similar as it is.
     pub explanation: Explanation,
     /// For every feature with a weight above 0 the smallest change of that weight alone that takes the track out of the
-    /// best `k`, or into them; null where no factor from 0 to 10 does. Null as a whole where a filter keeps it out.
+    /// best `k`, or into them; null where no factor from 0 to 10 does. Null as a whole where a filter keeps it out. Features
+    /// that are `undetermined` may have a smaller change than this, or one although this is null.
     #[schema(schema_with = counterfactuals_schema)]
     pub counterfactuals: Option<BTreeMap<String, Option<Counterfactual>>>,
+    /// Features whose smallest change was not determined: so many tracks are as similar as this one but for rounding that
+    /// to rank them under all weights would take too long.
+    pub undetermined: BTreeSet<String>,
     /// The smallest of them by `|factor - 1|`.
     pub smallest: Option<SmallestChange>,
     /// The same in words.
@@ -106,15 +111,30 @@ impl Prepared {
     /// every candidate, for every weighted feature.
     ///
     /// # Errors
-    /// When the scan fails, or a record is damaged.
-    pub fn explain_track(&self, snapshot: &Snapshot, item: ItemIdx) -> Result<ExplainedTrack, QueryError> {
+    /// When the scan fails, a record is damaged, or it is cancelled.
+    pub fn explain_track(
+        &self,
+        snapshot: &Snapshot,
+        item: ItemIdx,
+        cancel: &CancelToken,
+    ) -> Result<ExplainedTrack, QueryError> {
         let request = self.target(self.k).with_effort(0);
         let candidates = request.n_accepted(snapshot.items().len());
         let best = snapshot.exact().search(snapshot.vectors(), &request)?.hits;
         let place = Place::of(snapshot, self, item);
         let rank = place.as_ref().map(|place| place.rank);
         let in_top_k = rank.is_some_and(|rank| rank <= self.k);
-        let counterfactuals = place.map(|place| place.counterfactuals());
+        let found = place.map(|place| place.counterfactuals(cancel)).transpose()?;
+        let (counterfactuals, undetermined) = found.map(|found| (found.changes, found.undetermined)).unzip();
+        let undetermined: BTreeSet<String> = undetermined.unwrap_or_default();
+        let mut warnings = self.warnings.clone();
+        if !undetermined.is_empty() {
+            let names: Vec<&str> = undetermined.iter().map(String::as_str).collect();
+            warnings.push(format!(
+                "not determined: the smallest change of {}; too many tracks are as similar as this one but for rounding",
+                names.join(", ")
+            ));
+        }
         let effect = if in_top_k { Effect::Drops } else { Effect::Enters };
         let smallest = counterfactuals.as_ref().and_then(|changes| smallest(changes, effect));
         Ok(ExplainedTrack {
@@ -126,11 +146,12 @@ impl Prepared {
             k: self.k,
             kth_similarity: (best.len() == self.k).then(|| best.last().map(|hit| hit.score)).flatten(),
             candidates,
-            warnings: self.warnings.clone(),
+            warnings,
             track: TrackView::of(snapshot, item)?,
             explanation: self.explainer(snapshot)(item),
             counterfactuals,
-            summary: summary(rank, self.k, candidates, effect, smallest.as_ref()),
+            summary: summary(rank, self.k, candidates, effect, smallest.as_ref(), &undetermined),
+            undetermined,
             smallest,
         })
     }
@@ -171,21 +192,32 @@ fn summary(
     candidates: usize,
     effect: Effect,
     smallest: Option<&SmallestChange>,
+    undetermined: &BTreeSet<String>,
 ) -> String {
     let Some(rank) = rank else {
         return "A filter keeps it out: it has no rank, and no weight changes that.".into();
     };
     let place = format!("Rank {rank} of {candidates}");
+    let names: Vec<&str> = undetermined.iter().map(String::as_str).collect();
+    let names = names.join(", ");
+    let others = match names.is_empty() {
+        true => String::new(),
+        false => format!(" A smaller change may do: not determined for {names}."),
+    };
     match (smallest, effect) {
+        (None, _) if !names.is_empty() => format!(
+            "{place}; which change of one weight {} the top {k} is not determined for {names}; no other does.",
+            if effect == Effect::Drops { "takes it out of" } else { "brings it into" }
+        ),
         (Some(change), _) => {
             let SmallestChange { feature, weight, to, rank: then, .. } = change;
             let moves = if to < weight { "falls" } else { "rises" };
             match effect {
                 Effect::Drops => format!(
-                    "{place}; drops out of the top {k} when the weight of {feature} {moves} from {weight} to {to} (rank {then})."
+                    "{place}; drops out of the top {k} when the weight of {feature} {moves} from {weight} to {to} (rank {then}).{others}"
                 ),
                 Effect::Enters => format!(
-                    "{place}; would enter the top {k} if the weight of {feature} {moves} from {weight} to {to} (rank {then})."
+                    "{place}; would enter the top {k} if the weight of {feature} {moves} from {weight} to {to} (rank {then}).{others}"
                 ),
             }
         }
@@ -213,7 +245,7 @@ mod tests {
             effect,
         };
         let check = |rank, effect, change: Option<SmallestChange>, expected: &str| {
-            assert_eq!(summary(rank, 10, 500, effect, change.as_ref()), expected);
+            assert_eq!(summary(rank, 10, 500, effect, change.as_ref(), &BTreeSet::new()), expected);
         };
         let drops = Some(change(0.43, 11, Effect::Drops));
         check(
@@ -240,6 +272,21 @@ mod tests {
             Effect::Enters,
             None,
             "A filter keeps it out: it has no rank, and no weight changes that.",
+        );
+        let check = |change: Option<SmallestChange>, expected: &str| {
+            let undetermined = BTreeSet::from(["energy".to_owned(), "mode".to_owned()]);
+            let got = summary(Some(14), 10, 500, Effect::Enters, change.as_ref(), &undetermined);
+            assert_eq!(got, expected);
+        };
+        check(
+            Some(change(2.5, 10, Effect::Enters)),
+            "Rank 14 of 500; would enter the top 10 if the weight of energy rises from 1 to 2.5 (rank 10). A smaller change \
+             may do: not determined for energy, mode.",
+        );
+        check(
+            None,
+            "Rank 14 of 500; which change of one weight brings it into the top 10 is not determined for energy, mode; no \
+             other does.",
         );
     }
 }

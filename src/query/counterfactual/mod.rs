@@ -5,18 +5,20 @@
 //! rival.rs    one track beside another while a weight changes
 //! sweep.rs    the first place where a track changes sides with place k
 //! short.rs    the threshold as a number that a person would type
+//! budget.rs   what all of it may cost
 //! ```
 //!
 //! It is about the plain ranking: of all candidates by similarity, without collapsing, `max_per_artist` or diversity. A
 //! rank is not monotone in a weight, so places are swept, not bisected. What is returned was tried: with the new weight in
 //! the request, the exact engine ranks the track as it says here.
 
+mod budget;
 mod cubic;
 mod rival;
 mod short;
 mod sweep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::Serialize;
@@ -24,14 +26,16 @@ use serde::Serialize;
 use crate::distance::{Query, canonical};
 use crate::feature::MAX_WEIGHT;
 use crate::index::{SearchRequest, for_each_chunk, rank};
+use crate::progress::{CancelToken, Cancelled};
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
 
 use super::prepare::{Prepared, compile};
 use super::weights::Weighting;
 
+use budget::{Budget, STEPS};
 use rival::{Line, Side};
-use sweep::{Change, Field, Rival, Sweep};
+use sweep::{Change, Field, Found, Rival, Sweep};
 
 /// The largest factor that a weight is multiplied by.
 pub const MAX_FACTOR: f64 = 10.0;
@@ -49,6 +53,15 @@ pub struct Counterfactual {
     pub threshold: f64,
     /// The track's rank with `to`.
     pub rank: usize,
+}
+
+/// What was found, feature by feature.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Counterfactuals {
+    /// For each weight above 0 the smallest change that was found.
+    pub changes: BTreeMap<String, Option<Counterfactual>>,
+    /// Features for which there may be a smaller change, or one although none was found.
+    pub undetermined: BTreeSet<String>,
 }
 
 /// A track's place in the plain ranking of a query.
@@ -83,45 +96,72 @@ impl<'a> Place<'a> {
 
     /// The smallest change of each weight above 0 that takes the track to the other side of place `k`; `None` where none
     /// from 0 to [`MAX_FACTOR`] times the weight does.
-    pub fn counterfactuals(&self) -> BTreeMap<String, Option<Counterfactual>> {
+    pub fn counterfactuals(&self, cancel: &CancelToken) -> Result<Counterfactuals, Cancelled> {
         let schema = self.snapshot.schema();
         let lines = Lines::of(self);
         let ranges = schema.dim_ranges();
-        let weighted = schema.features.iter().enumerate();
-        let weighted = weighted.filter(|(index, _)| self.prepared.feature_weights[*index] > 0.0);
-        weighted
-            .map(|(index, feature)| {
-                (feature.name.clone(), self.counterfactual(&lines, index, ranges[index].clone()))
-            })
-            .collect()
+        let counts = |index: &usize| self.prepared.feature_weights[*index] > 0.0;
+        let weighted: Vec<usize> = (0..schema.features.len()).filter(counts).collect();
+        let mut changes = BTreeMap::new();
+        let mut undetermined = BTreeSet::new();
+        let mut left = STEPS;
+        for (n_done, &index) in weighted.iter().enumerate() {
+            cancel.check()?;
+            // What one feature leaves is for the others.
+            let share = left / (weighted.len() - n_done) as u64;
+            let budget = Budget::new(share, cancel);
+            let (change, is_certain) = self.counterfactual(&lines, index, ranges[index].clone(), &budget);
+            left -= share - budget.left();
+            let name = &schema.features[index].name;
+            if !is_certain {
+                undetermined.insert(name.clone());
+            }
+            changes.insert(name.clone(), change);
+        }
+        // What was found after that is as if the budget had been smaller.
+        cancel.check()?;
+        Ok(Counterfactuals { changes, undetermined })
     }
 
-    fn counterfactual(&self, lines: &Lines, index: usize, dims: Range<usize>) -> Option<Counterfactual> {
+    /// The smallest change that was found of one weight, and whether there is certainly no smaller one.
+    fn counterfactual(
+        &self,
+        lines: &Lines,
+        index: usize,
+        dims: Range<usize>,
+        budget: &Budget<'_>,
+    ) -> (Option<Counterfactual>, bool) {
         let weight = self.prepared.feature_weights[index];
         let count = |to: f64, rivals: &[Rival]| Some(self.count(&self.with_weight(index, to)?, rivals));
         let ends = lines.turned(self, weight, dims.clone());
         let is_in = self.rank <= self.prepared.k;
-        let sweep = Sweep::new(weight, self.prepared.k, is_in, ends, &count);
-        let first = |far: f64| -> Option<Change> {
-            let (n_before, rivals) = lines.rivals(self, &sweep, weight, dims.clone(), far)?;
-            sweep.first(Field { ends: [1.0, far], n_before, rivals: &rivals })
+        let sweep = Sweep::new(weight, self.prepared.k, is_in, ends, &count, budget);
+        let first = |far: f64| match lines.rivals(self, &sweep, weight, dims.clone(), far) {
+            Some((n_before, rivals)) => sweep.first(Field { ends: [1.0, far], n_before, rivals: &rivals }),
+            None => Found::NONE,
         };
         let lowered = first(0.0);
         // Upwards only as far as that is the smaller change.
-        let farthest = lowered.map_or(MAX_FACTOR, |change| 2.0 - change.threshold);
+        let farthest = lowered.change.map_or(MAX_FACTOR, |change| 2.0 - change.threshold);
         let raised = first(farthest.min(MAX_FACTOR).min(MAX_WEIGHT / weight).max(1.0));
-        let change = raised.or(lowered)?;
+        let is_certain = lowered.is_certain && raised.is_certain;
+        let Some(Change { threshold, to }) = raised.change.or(lowered.change) else {
+            return (None, is_certain);
+        };
         // All candidates once more, by what the engines rank by.
-        let rank = self.rank_by(&self.with_weight(index, change.to)?);
-        if (rank <= self.prepared.k) == is_in {
-            tracing::error!(
-                "a counterfactual does not hold: feature {index} to {} gives rank {rank}",
-                change.to
-            );
-            return None;
+        let rank = self.with_weight(index, to).map(|query| self.rank_by(&query));
+        match rank.filter(|rank| (*rank <= self.prepared.k) != is_in) {
+            Some(rank) => {
+                let threshold = threshold * weight;
+                (Some(Counterfactual { weight, to, factor: to / weight, threshold, rank }), is_certain)
+            }
+            None => {
+                tracing::error!(
+                    "a counterfactual does not hold: feature {index} to {to} gives rank {rank:?}"
+                );
+                (None, false)
+            }
         }
-        let Change { threshold, to } = change;
-        Some(Counterfactual { weight, to, factor: to / weight, threshold: threshold * weight, rank })
     }
 
     /// The query with another weight of one feature; `None` where there is none.
@@ -158,6 +198,8 @@ struct Lines {
     active: Vec<usize>,
     /// What weights are divided by: the largest of them.
     max: f64,
+    /// Whether the length of a vector counts; without an anchor only its direction does.
+    has_anchor: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -187,6 +229,8 @@ impl Lines {
                 product += w * q * x;
                 norm += w * x * x;
             }
+            // Without any value the score is 0 whatever the weights are, as of one that is at right angles to the query.
+            let norm = if norm > 0.0 { norm } else { 1.0 };
             Present { item: vectors.item_at(position), position, product, norm }
         };
         let request = place.request(&prepared.query);
@@ -201,7 +245,23 @@ impl Lines {
         });
         let position = vectors.position(place.item);
         let track = present(position, vectors.row(place.item));
-        Self { candidates, track, query: present(position, vector), active, max }
+        let query = present(position, vector);
+        Self { candidates, track, query, active, max, has_anchor: anchor > 0.0 }
+    }
+
+    /// Whether two rows have the same score under all weights: where they are the same in all that counts, or one is a
+    /// positive multiple of the other and only directions count.
+    fn is_tie(&self, a: &[f32], b: &[f32]) -> bool {
+        if self.has_anchor {
+            return self.active.iter().all(|dim| a[*dim] == b[*dim]);
+        }
+        let Some(&first) = self.active.iter().find(|dim| a[**dim] != 0.0 || b[**dim] != 0.0) else {
+            return true;
+        };
+        // Products of two f32 are exact in f64.
+        let product = |x: f32, y: f32| f64::from(x) * f64::from(y);
+        product(a[first], b[first]) > 0.0
+            && self.active.iter().all(|dim| product(a[*dim], b[first]) == product(b[*dim], a[first]))
     }
 
     fn line(present: Present, weight: f64, vector: &[f32], row: &[f32]) -> Line {
@@ -244,8 +304,8 @@ impl Lines {
             match side(&line) {
                 Side::Before => n_before += 1,
                 Side::Behind => {}
-                // Whatever is alike in all that counts has the same score, and stays where it is.
-                Side::Undecided if self.active.iter().all(|dim| row[*dim] == track[*dim]) => {
+                // Equal scores are in the order of the items, whatever the weight is.
+                Side::Undecided if self.is_tie(row, track) => {
                     n_before += usize::from(present.item < place.item);
                 }
                 Side::Undecided => rivals.push(Rival { item: present.item, line }),

@@ -66,17 +66,6 @@ pub enum Side {
     Undecided,
 }
 
-impl Side {
-    /// The fewest and the most tracks that this may be before the other.
-    pub fn bounds(self) -> [i64; 2] {
-        match self {
-            Self::Before => [1, 1],
-            Self::Behind => [0, 0],
-            Self::Undecided => [0, 1],
-        }
-    }
-}
-
 /// Where `rival` stands beside `track` all over an interval, if that can be told at once; `query` is the query's norm.
 #[inline(always)]
 pub fn side_over(rival: &Span, track: &Span, query: [f64; 2]) -> Side {

@@ -1,26 +1,32 @@
 //! The first place where a track changes sides with place `k`, going away from the present weight.
 //!
 //! An interval of factors is looked at with the rivals that are undecided in it. Where these cannot make the difference it
-//! is done with; where they are many it is halved, the nearer half first; where they are few, every place where one of
-//! them may change sides is computed, and the number of those before the track is swept over these places. The scores
-//! themselves have the last word: what the sweep proposes is counted by them.
-
-use std::cell::Cell;
+//! is done with; where they are many and fewer of them are undecided over a part of it, it is halved, the nearer half
+//! first; else every place where one of them may change sides is computed, and the number of those before the track is
+//! swept over these places. The scores themselves have the last word: what the sweep proposes is counted by them.
+//!
+//! All of it is paid for from a budget. Where that does not suffice, or rounding alone decides over a wide range of
+//! weights, the search goes on, but is not certain any more to find the nearest change, or one at all.
 
 use crate::feature::MAX_WEIGHT;
 use crate::track::ItemIdx;
 
+use super::budget::{Budget, Work};
 use super::rival::{Line, Side, side_at, side_over, turns};
 use super::short::short;
 
-/// As many undecided rivals are swept at once.
+/// As many undecided rivals are swept without trying to have fewer.
 const MAX_SWEPT: usize = 2_048;
 /// Intervals narrower than this are not halved any more: weights in f32 are hardly closer.
 const NARROWEST: f64 = 1e-7;
-/// Scores that may be computed for one feature where the bounds leave open whether there is anything to be found.
-const SCORES: usize = 2_000_000;
+/// The part of an interval whose bounds tell whether halving helps.
+const PROBE: f64 = 0.125;
 /// How exactly the threshold is found, of the change.
 const PRECISION: f64 = 1e-9;
+/// Where rounding decides, scores are tried in steps of this factor, and a range no wider is done with afterwards.
+const STEP: f64 = 1e-2;
+/// As many places of such a range are tried at most.
+const MAX_TRIED: usize = 32;
 
 /// Another candidate.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +46,28 @@ pub struct Field<'a> {
     pub rivals: &'a [Rival],
 }
 
-/// What a sweep found.
+/// A change of the weight after which the track is on the other side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
     /// The factor from which on it is on the other side.
     pub threshold: f64,
     /// A weight with few digits just beyond.
     pub to: f64,
+}
+
+/// What a search found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    pub change: Option<Change>,
+    /// Whether there is no nearer change, or none at all where none was found.
+    pub is_certain: bool,
+}
+
+impl Found {
+    /// There is no change.
+    pub const NONE: Self = Self { change: None, is_certain: true };
+    /// The budget did not suffice to find any.
+    const UNKNOWN: Self = Self { change: None, is_certain: false };
 }
 
 /// One track and one weight.
@@ -62,8 +83,9 @@ pub struct Sweep<'a> {
     pub query: Line,
     /// How many of some rivals are before the track by their scores under this weight; `None` where no query can have it.
     pub count: &'a dyn Fn(f64, &[Rival]) -> Option<usize>,
-    /// Scores left of those that may be computed.
-    pub scores_left: Cell<usize>,
+    pub budget: &'a Budget<'a>,
+    /// As many undecided rivals are swept without trying to have fewer.
+    max_swept: usize,
 }
 
 impl<'a> Sweep<'a> {
@@ -73,16 +95,55 @@ impl<'a> Sweep<'a> {
         is_in: bool,
         [track, query]: [Line; 2],
         count: &'a dyn Fn(f64, &[Rival]) -> Option<usize>,
+        budget: &'a Budget<'a>,
     ) -> Self {
-        Self { weight, k, is_in, track, query, count, scores_left: Cell::new(SCORES) }
+        Self { weight, k, is_in, track, query, count, budget, max_swept: MAX_SWEPT }
     }
 
     /// The change of the weight nearest to the present one after which the track is on the other side.
-    pub fn first(&self, field: Field<'_>) -> Option<Change> {
+    pub fn first(&self, field: Field<'_>) -> Found {
+        let Some((n_before, undecided)) = self.narrowed(field, field.ends) else { return Found::UNKNOWN };
+        if !self.is_open(n_before, undecided.len()) {
+            return Found::NONE;
+        }
         let [near, far] = field.ends;
+        let part = |ends| Field { ends, n_before, rivals: &undecided };
+        if undecided.len() > self.max_swept && (far - near).abs() > NARROWEST {
+            let whole = part(field.ends);
+            match self.halving_helps(whole) {
+                None => return Found::UNKNOWN,
+                Some(false) => return self.sweep(whole),
+                Some(true) => {}
+            }
+            // Ratios of weights matter, not differences.
+            let middle = if far > near { (near * far).sqrt() } else { 0.5 * (near + far) };
+            let nearer = self.first(part([near, middle]));
+            if nearer.change.is_some() {
+                return nearer;
+            }
+            let farther = self.first(part([middle, far]));
+            return Found { is_certain: nearer.is_certain && farther.is_certain, ..farther };
+        }
+        self.sweep(part(field.ends))
+    }
+
+    /// Whether fewer rivals are undecided over a part of the interval; `None` without budget. Near ties stay undecided however
+    /// narrow the interval is: then halving it again and again would only look at all of them again and again.
+    fn halving_helps(&self, field: Field<'_>) -> Option<bool> {
+        let [near, far] = field.ends;
+        let (_, undecided) = self.narrowed(field, [near, near + PROBE * (far - near)])?;
+        Some(undecided.len() <= field.rivals.len() / 2)
+    }
+
+    /// How many are before the track all over a part of the interval, and those that are undecided in it; `None` without
+    /// budget.
+    fn narrowed(&self, field: Field<'_>, ends: [f64; 2]) -> Option<(usize, Vec<Rival>)> {
+        if !self.budget.pays(Work::Bound, field.rivals.len()) {
+            return None;
+        }
         let mut n_before = field.n_before;
         let mut undecided = Vec::new();
-        let side = self.sides(field.ends);
+        let side = self.sides(ends);
         for rival in field.rivals {
             match side(&rival.line) {
                 Side::Before => n_before += 1,
@@ -90,16 +151,7 @@ impl<'a> Sweep<'a> {
                 Side::Undecided => undecided.push(*rival),
             }
         }
-        if !self.is_open(n_before, undecided.len()) {
-            return None;
-        }
-        let part = |ends| Field { ends, n_before, rivals: &undecided };
-        if undecided.len() > MAX_SWEPT && (far - near).abs() > NARROWEST {
-            // Ratios of weights matter, not differences.
-            let middle = if far > near { (near * far).sqrt() } else { 0.5 * (near + far) };
-            return self.first(part([near, middle])).or_else(|| self.first(part([middle, far])));
-        }
-        self.sweep(part(field.ends))
+        Some((n_before, undecided))
     }
 
     /// Tells where a rival stands all over an interval.
@@ -119,93 +171,183 @@ impl<'a> Sweep<'a> {
         (n_before >= self.k) == self.is_in
     }
 
-    fn sweep(&self, field: Field<'_>) -> Option<Change> {
+    fn sweep(&self, field: Field<'_>) -> Found {
         let [near, far] = field.ends;
         // 0 stands for the near end, 1 for the far one.
         let factor = |v: f64| if v == 1.0 { far } else { near + v * (far - near) };
-        let mut missed = near;
-        for (from, to, [fewest, most]) in self.counts(field) {
-            if !self.is_changed(fewest) && !self.is_changed(most) {
-                missed = factor(to);
-                continue;
+        let Some((mut standing, events)) = self.events(field) else { return Found::UNKNOWN };
+        let (mut missed, mut is_certain) = (near, true);
+        let mut from = 0.0;
+        for event in events.iter().map(Some).chain([None]) {
+            let to = event.map_or(1.0, |event| event.at);
+            if to > from {
+                let (n_before, undecided) = (standing.n_before, standing.undecided.len());
+                let is_sure = self.is_changed(n_before) && self.is_changed(n_before + undecided);
+                let is_open = is_sure || self.is_changed(n_before) || self.is_changed(n_before + undecided);
+                if is_open {
+                    let rivals: Vec<Rival> =
+                        standing.undecided.iter().map(|place| field.rivals[*place as usize]).collect();
+                    let here = Field { n_before, rivals: &rivals, ..field };
+                    for v in tried(from, to, (factor(to) - factor(from)).abs()) {
+                        let at = factor(v);
+                        let Some(changes) = self.changes(self.weight * at, here) else {
+                            is_certain = false;
+                            break;
+                        };
+                        if changes {
+                            return self.refined([missed, at], field, is_certain);
+                        }
+                        missed = at;
+                    }
+                    // By rounding alone it may have been on the other side between the places.
+                    is_certain &= is_sure || (factor(to) - factor(from)).abs() <= STEP;
+                }
+                if !is_open {
+                    missed = factor(to);
+                }
+                from = to;
             }
-            let is_sure = self.is_changed(fewest) && self.is_changed(most);
-            let inside = 1e-6 * (to - from);
-            let last = if to == 1.0 { to } else { to - inside };
-            for v in [from + inside, 0.5 * (from + to), last] {
-                if !is_sure && self.scores_left.get() < field.rivals.len() {
-                    break;
-                }
-                let at = factor(v);
-                if self.changes(self.weight * at, field) {
-                    return Some(self.refined(missed, at, field));
-                }
-                missed = at;
+            if let Some(event) = event {
+                standing.apply(event);
             }
         }
-        None
+        Found { change: None, is_certain }
     }
 
-    /// Intervals between neighbouring places where a rival may change sides, with the fewest and the most tracks that are
-    /// before this one within.
-    fn counts(&self, field: Field<'_>) -> Vec<(f64, f64, [usize; 2])> {
+    /// Where the rivals stand at the near end, and all changes from there to the far one, in order; `None` without budget.
+    fn events(&self, field: Field<'_>) -> Option<(Standing, Vec<Event>)> {
+        if !self.budget.pays(Work::Turns, field.rivals.len()) {
+            return None;
+        }
         let [near, far] = field.ends;
         let ends = [near - 1.0, far - 1.0];
         let track = self.track.over(ends);
         let query = ends.map(|u| self.query.at(u).1);
-        let mut count = [field.n_before as i64; 2];
-        let mut events: Vec<(f64, [i64; 2])> = Vec::new();
+        let mut standing = Standing::new(field);
+        let mut events: Vec<Event> = Vec::new();
         let mut places = Vec::new();
-        for rival in field.rivals {
+        for (rival, Rival { line, .. }) in field.rivals.iter().enumerate() {
+            let rival = rival as u32;
             places.clear();
-            turns(&rival.line.over(ends), &track, query, &mut places);
-            let mut known: Option<[i64; 2]> = None;
+            turns(&line.over(ends), &track, query, &mut places);
+            let mut known = None;
             for index in 0..=places.len() {
                 let from = if index == 0 { 0.0 } else { places[index - 1] };
                 let to = places.get(index).copied().unwrap_or(1.0);
                 let u = ends[0] + 0.5 * (from + to) * (ends[1] - ends[0]);
-                let now = side_at(&rival.line, &self.track, self.query.at(u).1, u).bounds();
+                let now = side_at(line, &self.track, self.query.at(u).1, u);
                 match known {
-                    None => count = [count[0] + now[0], count[1] + now[1]],
-                    Some(before) if before != now => {
-                        events.push((from, [now[0] - before[0], now[1] - before[1]]));
-                    }
+                    None => standing.enter(rival, now),
+                    Some(was) if was != now => events.push(Event { at: from, rival, was, now }),
                     Some(_) => {}
                 }
                 known = Some(now);
             }
         }
-        events.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let mut intervals = Vec::with_capacity(events.len() + 1);
-        let mut from = 0.0;
-        for (at, change) in events.into_iter().chain([(1.0, [0, 0])]) {
-            if at > from {
-                intervals.push((from, at, count.map(|n| n.max(0) as usize)));
-                from = at;
-            }
-            count = [count[0] + change[0], count[1] + change[1]];
+        // Equal places keep the order of the rivals, and of each rival's changes.
+        events.sort_by(|a, b| a.at.total_cmp(&b.at));
+        Some((standing, events))
+    }
+
+    /// Whether it is on the other side under weight `to`, by the scores; `None` without budget.
+    fn changes(&self, to: f64, field: Field<'_>) -> Option<bool> {
+        if !self.budget.pays(Work::Score, field.rivals.len()) {
+            return None;
         }
-        intervals
+        Some((self.count)(to, field.rivals).is_some_and(|n| self.is_changed(field.n_before + n)))
     }
 
-    /// Whether it is on the other side under weight `to`, by the scores.
-    fn changes(&self, to: f64, field: Field<'_>) -> bool {
-        self.scores_left.set(self.scores_left.get().saturating_sub(field.rivals.len()));
-        (self.count)(to, field.rivals).is_some_and(|n| self.is_changed(field.n_before + n))
-    }
-
-    /// `missed` is a factor at which it is where it was, `found` one at which it is not.
-    fn refined(&self, mut missed: f64, mut found: f64, field: Field<'_>) -> Change {
+    /// The first of two factors is one at which it is where it was, the other one at which it is not.
+    fn refined(&self, [mut missed, mut found]: [f64; 2], field: Field<'_>, is_certain: bool) -> Found {
+        let far = field.ends[1];
+        let as_found = |threshold: f64| Found {
+            change: Some(Change { threshold, to: self.weight * threshold }),
+            is_certain: false,
+        };
+        // A short number may be a little beyond.
+        let beyond = 1.0 + 1.03 * (found - 1.0);
+        let beyond = if far > found { beyond.min(far) } else { beyond.max(far) };
+        let ends = [missed, beyond];
+        let Some((n_before, rivals)) = self.narrowed(field, ends) else { return as_found(found) };
+        let near = Field { ends, n_before, rivals: &rivals };
         while (found - missed).abs() > PRECISION * (found - 1.0).abs() {
             let middle = 0.5 * (missed + found);
             if middle == missed || middle == found {
                 break;
             }
-            if self.changes(self.weight * middle, field) { found = middle } else { missed = middle }
+            match self.changes(self.weight * middle, near) {
+                Some(true) => found = middle,
+                Some(false) => missed = middle,
+                None => return as_found(found),
+            }
         }
-        let last = (self.weight * field.ends[1]).min(MAX_WEIGHT);
-        let to = short(self.weight, self.weight * found, last, |to| self.changes(to, field));
-        Change { threshold: found, to }
+        let last = (self.weight * far).min(MAX_WEIGHT);
+        let accepted = |to: f64| self.changes(to, near).unwrap_or(false);
+        let to = short(self.weight, self.weight * found, last, accepted);
+        Found { change: Some(Change { threshold: found, to }), is_certain }
+    }
+}
+
+/// Places from `from` to `to`, ascending, at which scores are tried; `width` is what is between them in factors.
+fn tried(from: f64, to: f64, width: f64) -> impl Iterator<Item = f64> {
+    let inside = 1e-6 * (to - from);
+    let last = if to == 1.0 { to } else { to - inside };
+    let n_steps = ((width / STEP).ceil() as usize).clamp(2, MAX_TRIED);
+    (0..=n_steps).map(move |step| match step {
+        0 => from + inside,
+        step if step == n_steps => last,
+        step => from + (to - from) * step as f64 / n_steps as f64,
+    })
+}
+
+/// A rival changes sides.
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    at: f64,
+    /// Its place in the field.
+    rival: u32,
+    was: Side,
+    now: Side,
+}
+
+/// Where the rivals of a field stand at one place of the interval.
+struct Standing {
+    n_before: usize,
+    /// Places of the undecided ones in the field, in any order.
+    undecided: Vec<u32>,
+    /// Where in `undecided` each is that is there.
+    places: Vec<u32>,
+}
+
+impl Standing {
+    fn new(field: Field<'_>) -> Self {
+        Self { n_before: field.n_before, undecided: Vec::new(), places: vec![0; field.rivals.len()] }
+    }
+
+    fn enter(&mut self, rival: u32, side: Side) {
+        match side {
+            Side::Before => self.n_before += 1,
+            Side::Behind => {}
+            Side::Undecided => {
+                self.places[rival as usize] = self.undecided.len() as u32;
+                self.undecided.push(rival);
+            }
+        }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event.was {
+            Side::Before => self.n_before -= 1,
+            Side::Behind => {}
+            Side::Undecided => {
+                let place = self.places[event.rival as usize] as usize;
+                self.undecided.swap_remove(place);
+                if let Some(moved) = self.undecided.get(place) {
+                    self.places[*moved as usize] = place as u32;
+                }
+            }
+        }
+        self.enter(event.rival, event.now);
     }
 }
 
@@ -214,6 +356,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::progress::CancelToken;
 
     const ANCHOR: f64 = 0.5;
 
@@ -239,6 +382,7 @@ mod tests {
             query in proptest::array::uniform3(-2.0..2.0_f64),
             vectors in vectors(40),
             k in 1..6_usize,
+            max_swept in proptest::sample::select(vec![0, 5, 100]),
         ) {
             let track = line(query, vectors[0]);
             let rival = |(n, x): (usize, &[f64; 3])| Rival { item: ItemIdx(n as u32), line: line(query, *x) };
@@ -249,9 +393,13 @@ mod tests {
             };
             let count = |to: f64, rivals: &[Rival]| Some(n_before(to, rivals));
             let is_in = n_before(1.0, &rivals) < k;
-            let sweep = Sweep::new(1.0, k, is_in, [track, line(query, query)], &count);
+            let cancel = CancelToken::new();
+            let budget = Budget::new(1_000_000, &cancel);
+            let mut sweep = Sweep::new(1.0, k, is_in, [track, line(query, query)], &count, &budget);
+            // With fewer than there are rivals, intervals are halved.
+            sweep.max_swept = max_swept;
             for far in [0.0, 10.0] {
-                let found = sweep.first(Field { ends: [1.0, far], n_before: 0, rivals: &rivals });
+                let found = sweep.first(Field { ends: [1.0, far], n_before: 0, rivals: &rivals }).change;
                 let changed = |factor: f64| (n_before(factor, &rivals) < k) != is_in;
                 let nearest = found.map_or(f64::INFINITY, |change| (change.threshold - 1.0).abs());
                 if let Some(change) = found {
@@ -265,5 +413,53 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A track, the query, and rivals that differ from the track by less than rounding does.
+    fn ties(n: usize) -> (Line, Line, Vec<Rival>) {
+        let query = [1.0, 1.0, 0.5];
+        let rival = |n: usize| Rival {
+            item: ItemIdx(n as u32),
+            line: line(query, [1.0 + 1e-9 * n as f64, 1.0, -0.5]),
+        };
+        (line(query, [1.0, 1.0, -0.5]), line(query, query), (1..=n).map(rival).collect())
+    }
+
+    #[test]
+    fn near_ties_are_not_looked_at_again_and_again() {
+        let (track, query, rivals) = ties(5_000);
+        let cancel = CancelToken::new();
+        let budget = Budget::new(u64::MAX, &cancel);
+        let count = |_: f64, rivals: &[Rival]| Some(rivals.len());
+        for far in [0.0, 10.0] {
+            let before = budget.left();
+            // All are before it by their scores.
+            let sweep = Sweep::new(1.0, 2_000, false, [track, query], &count, &budget);
+            let found = sweep.first(Field { ends: [1.0, far], n_before: 0, rivals: &rivals });
+            assert_eq!(found, Found::UNKNOWN, "only scores say so, and they were not tried everywhere");
+            let used = before - budget.left();
+            assert!(used < 200 * rivals.len() as u64, "{used} steps");
+            let sweep = Sweep::new(1.0, 10, true, [track, query], &count, &budget);
+            let found = sweep.first(Field { ends: [1.0, far], n_before: 0, rivals: &rivals });
+            assert!(found.change.is_some_and(|change| (change.threshold - 1.0).abs() < 1e-3), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn without_budget_nothing_is_certain() {
+        let (track, query, rivals) = ties(100);
+        let cancel = CancelToken::new();
+        let field = Field { ends: [1.0, 10.0], n_before: 0, rivals: &rivals };
+        let count = |_: f64, _: &[Rival]| Some(0);
+        let find = |steps, k| {
+            let budget = Budget::new(steps, &cancel);
+            Sweep::new(1.0, k, true, [track, query], &count, &budget).first(field)
+        };
+        for steps in [0, 100, 99 + 24 * 100, 200 + 24 * 100] {
+            assert_eq!(find(steps, 10), Found::UNKNOWN, "{steps}");
+        }
+        assert_eq!(find(100, 101), Found::NONE, "the bounds suffice");
+        cancel.cancel();
+        assert_eq!(find(u64::MAX, 10), Found::UNKNOWN);
     }
 }

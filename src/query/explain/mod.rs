@@ -2,11 +2,13 @@
 //! where values stand in the catalogue, what is missing or from elsewhere, and a sentence.
 //!
 //! ```text
-//! reading.rs    values and differences in words
-//! sources.rs    values from another provider than the query's
-//! sentence.rs   the sentence
+//! query_value.rs  the query's values
+//! reading.rs      values and differences in words
+//! sources.rs      values from another provider than the query's
+//! sentence.rs     the sentence
 //! ```
 
+mod query_value;
 mod reading;
 mod sentence;
 mod sources;
@@ -17,12 +19,13 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::distance;
-use crate::feature::{Feature, Transform};
+use crate::feature::Feature;
 use crate::snapshot::Snapshot;
 use crate::track::{ItemIdx, value};
 
 use super::prepare::Prepared;
 
+use query_value::{QueryValue, is_between};
 use reading::{Reading, Words, with_mode};
 use sentence::{Aspect, Sentence};
 pub use sources::OtherSource;
@@ -46,7 +49,8 @@ pub struct Explanation {
 /// One feature of the query and of the track.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Difference {
-    /// The query's value; null where it has none.
+    /// The query's value; null where it has none, or is a mean of keys all round the circle of fifths. Negative seeds may push
+    /// it to where no track can be.
     pub query: Option<f64>,
     /// The track's value; null where it has none.
     pub track: Option<f64>,
@@ -54,9 +58,10 @@ pub struct Difference {
     pub unit: String,
     /// The track's value minus the query's, of a key in steps on the circle of fifths (-5 to 6); null where either is missing.
     pub difference: Option<f64>,
-    /// The same in words: `1.7 BPM slower`.
+    /// The same in words: `1.7 BPM slower`; without an amount where no track can be as the query is.
     pub text: Option<String>,
-    /// The query's value in words: `120 BPM`; `around` it where a mean of several seeds is no value of its own.
+    /// The query's value in words: `120 BPM`; `around` it where a mean of several seeds is no value of its own; `below 0 %` or
+    /// `above 100 %` where no track can be.
     pub query_text: Option<String>,
     /// The track's value in words: `118.3 BPM`.
     pub track_text: Option<String>,
@@ -86,13 +91,13 @@ struct Weighted<'a> {
     /// The tracks' raw values, where it has any.
     column: Option<&'a [f64]>,
     query: Option<f64>,
+    /// Whether the query is where no track can be.
+    is_outside: bool,
     query_text: Option<String>,
     query_percentile: Option<f64>,
     sources: Sources<'a>,
 }
 
-/// A circular mean that is shorter than this, of 1, or further from a whole value than that is "around" one.
-const SHARP: f64 = 0.999;
 /// Features with no more than so much of their variance between query and track are alike.
 const ALIKE: f64 = 0.35;
 /// Shares that are further apart are not alike, however little that is on a logarithm's scale.
@@ -105,24 +110,28 @@ impl<'a> Explainer<'a> {
         let schema = snapshot.schema();
         let mode = schema.features.iter().position(|feature| feature.source() == value::MODE);
         let ranges = schema.dim_ranges();
-        let query_of = |index: usize| {
-            let dims = &prepared.query.vector()[ranges[index].clone()];
-            if prepared.missing[index] { None } else { snapshot.fitted().raw_of(index, dims) }
-        };
-        let query_mode = mode.and_then(query_of).map(significant);
+        let query_mode = mode.and_then(|mode| QueryValue::of(snapshot, prepared, mode).number());
         let sources = Sources::by_feature(snapshot, prepared);
         let weighted = |(index, sources): (usize, Sources<'a>)| {
             let feature = &schema.features[index];
             let reading = Reading::of(feature);
             let dims = ranges[index].clone();
-            let query = query_of(index);
+            let value = QueryValue::of(snapshot, prepared, index);
+            let query = value.number();
+            let outside = value.outside(feature);
             let is_mean = query.is_some_and(|query| {
-                reading.is_whole()
-                    && is_between(snapshot, index, query, &prepared.query.vector()[dims.clone()])
+                let vector = &prepared.query.vector()[dims.clone()];
+                reading.is_whole() && is_between(snapshot.fitted(), index, query, vector)
             });
             let text = |query: f64| {
                 let text = reading.value(query, &feature.unit, is_mean);
                 if reading == Reading::Key && !is_mean { with_mode(text, query_mode) } else { text }
+            };
+            let query_text = match (value, outside) {
+                (QueryValue::Scattered, _) if reading == Reading::Key => Some("no common key".into()),
+                (QueryValue::Scattered, _) => Some("no common value".into()),
+                (_, Some((end, is_below))) => Some(reading.beyond(end, is_below, &feature.unit)),
+                _ => query.map(text),
             };
             Weighted {
                 index,
@@ -131,8 +140,9 @@ impl<'a> Explainer<'a> {
                 reading,
                 words: Words::of(feature.source()),
                 column: snapshot.raw_column(feature.source()),
-                query: query.map(significant),
-                query_text: query.map(text),
+                query,
+                is_outside: outside.is_some(),
+                query_text,
                 query_percentile: query.and_then(|query| percentile(snapshot, index, query)),
                 sources,
             }
@@ -166,11 +176,15 @@ impl<'a> Explainer<'a> {
             }
             let (q, x) = (&vector[dims.clone()], &row[dims.clone()]);
             let is_known = !is_missing && !self.prepared.missing[*index];
-            let mut is_far = false;
+            let (mut is_far, mut reads_same) = (false, false);
             if !feature.transform.takes_vector() {
                 let difference = self.difference(weighted, item);
                 let apart = difference.difference.map_or(0.0, f64::abs);
                 is_far = weighted.reading == Reading::Share && apart > ALIKE_SHARE;
+                reads_same = !weighted.is_outside && {
+                    let both = difference.query.zip(difference.track);
+                    both.is_some_and(|(query, track)| weighted.reading.is_same(query, track))
+                };
                 differences.insert(feature.name.clone(), difference);
             }
             if is_known {
@@ -187,6 +201,7 @@ impl<'a> Explainer<'a> {
                     is_tempo: feature.source() == value::TEMPO,
                     share,
                     is_alike,
+                    reads_same,
                     apart: weight * apart,
                 });
             }
@@ -212,25 +227,16 @@ impl<'a> Explainer<'a> {
             track,
             unit: feature.unit.clone(),
             difference: both.map(|(query, track)| significant(reading.difference(query, track))),
-            text: both.map(|(query, track)| reading.compared(query, track, &feature.unit, *words)),
+            text: both.map(|(query, track)| match (&weighted.query_text, weighted.is_outside) {
+                (Some(text), true) => reading.compared_beyond(query, track, text, *words),
+                _ => reading.compared(query, track, &feature.unit, *words),
+            }),
             query_text: weighted.query_text.clone(),
             track_text,
             query_percentile: weighted.query_percentile,
             track_percentile: track.and_then(|track| percentile(self.snapshot, *index, track)),
         }
     }
-}
-
-/// Whether the query's dimensions of feature `index` stand for no whole value, but for something between some.
-fn is_between(snapshot: &Snapshot, index: usize, query: f64, dims: &[f32]) -> bool {
-    let feature = &snapshot.schema().features[index];
-    if feature.transform != Transform::Circular {
-        return (query - query.round()).abs() > 1.0 - SHARP;
-    }
-    // The place of the nearest whole value, standardised like the query's.
-    let mut whole = [0.0; 2];
-    snapshot.fitted().transform(index, crate::feature::Raw::Scalar(query), &mut whole);
-    squared_distance(dims, &whole) > 1.0 - SHARP
 }
 
 /// To a tenth of a percent, which is how exactly it is known.
@@ -249,7 +255,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     if norms > 0.0 { dot(a, b) / norms } else { 0.0 }
 }
 
-/// To seven digits: what a vector in f32 knows of a raw value.
+/// To seven digits: without what f64 makes of a difference of decimal numbers.
 fn significant(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;

@@ -8,6 +8,13 @@ const KEYS: [&str; 12] = ["C", "C#/Db", "D", "D#/Eb", "E", "F", "F#/Gb", "G", "G
 /// Steps of a fifth to the next semitone, upwards: 7 fifths are 4 octaves and a semitone.
 const FIFTHS_A_SEMITONE: f64 = 7.0;
 
+/// Before a value that a mean is near.
+pub const AROUND: &str = "around ";
+/// After a key.
+pub const MAJOR: &str = " major";
+/// After a key.
+pub const MINOR: &str = " minor";
+
 /// How the values of a feature read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reading {
@@ -62,7 +69,7 @@ impl Reading {
 
     /// A value with its unit. `is_mean` says that it stands for several, of a feature that only has whole values.
     pub fn value(self, value: f64, unit: &str, is_mean: bool) -> String {
-        let around = if is_mean { "around " } else { "" };
+        let around = if is_mean { AROUND } else { "" };
         match self {
             Self::Share => percent(value),
             Self::Key => format!("{around}{}", KEYS[value.round().rem_euclid(12.0) as usize]),
@@ -96,55 +103,82 @@ impl Reading {
         }
     }
 
+    /// Whether query and track read the same.
+    pub fn is_same(self, query: f64, track: f64) -> bool {
+        let amount = self.difference(query, track).abs();
+        match self {
+            Self::Share => 100.0 * amount < 0.5,
+            Self::Key => amount == 0.0,
+            Self::Mode => self.value(query, "", false) == self.value(track, "", false),
+            Self::Meter => query.round() == track.round(),
+            Self::Duration => amount < 500.0,
+            Self::Year | Self::Points => amount.round() == 0.0,
+            Self::Number(digits) => number(amount, digits) == "0",
+            Self::Circle(_) => number(amount, None) == "0",
+        }
+    }
+
     /// The track beside the query: "1.7 BPM slower".
     pub fn compared(self, query: f64, track: f64, unit: &str, words: Option<Words>) -> String {
+        if self.is_same(query, track) {
+            return match self {
+                Self::Key => "the same key".into(),
+                Self::Mode | Self::Meter => format!("also {}", self.value(track, unit, false)),
+                Self::Year => "from the same year".into(),
+                _ => words.map_or("the same".to_owned(), |words| format!("as {}", words.positive)),
+            };
+        }
         let difference = self.difference(query, track);
-        let (more, less) = words.map_or(("higher", "lower"), |words| (words.more, words.less));
-        let word = if difference > 0.0 { more } else { less };
-        let same = || words.map_or("the same".to_owned(), |words| format!("as {}", words.positive));
+        let word = direction(difference, words);
         let amount = difference.abs();
         match self {
-            Self::Share => match 100.0 * amount {
-                points if points < 0.5 => same(),
-                points if points < 5.0 => format!("a little {word}"),
-                points => format!("{points:.0} points {word}"),
-            },
-            Self::Key => match amount {
-                0.0 => "the same key".into(),
-                1.0 => "1 step away on the circle of fifths".into(),
-                steps => format!("{steps} steps away on the circle of fifths"),
-            },
-            Self::Mode => {
-                let (query, track) = (self.value(query, "", false), self.value(track, "", false));
-                if query == track { format!("also {track}") } else { format!("{track} instead of {query}") }
+            Self::Share if 100.0 * amount < 5.0 => format!("a little {word}"),
+            Self::Share => format!("{:.0} points {word}", 100.0 * amount),
+            Self::Key if amount == 1.0 => "1 step away on the circle of fifths".into(),
+            Self::Key => format!("{amount} steps away on the circle of fifths"),
+            Self::Mode | Self::Meter => {
+                let (query, track) = (self.value(query, unit, false), self.value(track, unit, false));
+                format!("{track} instead of {query}")
             }
-            Self::Meter => match query.round() == track.round() {
-                true => format!("also {}/4", track.round()),
-                false => format!("{}/4 instead of {}/4", track.round(), query.round()),
-            },
-            Self::Duration if amount < 500.0 => same(),
             Self::Duration => format!("{} {word}", duration(amount)),
-            Self::Year => match amount.round() {
-                0.0 => "from the same year".into(),
-                years => {
-                    let when = if difference > 0.0 { "later" } else { "earlier" };
-                    format!("{years} year{} {when}", if years == 1.0 { "" } else { "s" })
-                }
-            },
-            Self::Points => match amount.round() {
-                0.0 => same(),
-                1.0 => format!("1 point {word}"),
-                points => format!("{points} points {word}"),
-            },
+            Self::Year => {
+                let (years, when) = (amount.round(), if difference > 0.0 { "later" } else { "earlier" });
+                format!("{years} year{} {when}", if years == 1.0 { "" } else { "s" })
+            }
+            Self::Points => {
+                let points = amount.round();
+                format!("{points} point{} {word}", if points == 1.0 { "" } else { "s" })
+            }
             Self::Number(_) | Self::Circle(_) => {
                 let digits = if let Self::Number(digits) = self { digits } else { None };
                 let text = number(amount, digits);
-                match (text.as_str(), unit) {
-                    ("0", _) => same(),
-                    (_, "") => format!("{text} {word}"),
-                    (_, unit) => format!("{text} {unit} {word}"),
-                }
+                if unit.is_empty() { format!("{text} {word}") } else { format!("{text} {unit} {word}") }
             }
+        }
+    }
+
+    /// What is beyond the `end` of a feature's range: "below 0 %".
+    pub fn beyond(self, end: f64, is_below: bool, unit: &str) -> String {
+        let end = self.value(end, unit, false);
+        match self {
+            // More than major is major.
+            Self::Mode => end,
+            Self::Year => format!("{} {end}", if is_below { "before" } else { "after" }),
+            _ => format!("{} {end}", if is_below { "below" } else { "above" }),
+        }
+    }
+
+    /// The track beside a query that is [`Self::beyond`] what a track can be, and reads like that: how much more or less the
+    /// track is says nothing.
+    pub fn compared_beyond(self, query: f64, track: f64, beyond: &str, words: Option<Words>) -> String {
+        let difference = self.difference(query, track);
+        match self {
+            Self::Mode | Self::Meter => match self.value(track, "", false) {
+                track if track == beyond => format!("also {track}"),
+                track => format!("{track} instead of {beyond}"),
+            },
+            Self::Year => if difference > 0.0 { "later" } else { "earlier" }.into(),
+            _ => direction(difference, words).into(),
         }
     }
 
@@ -175,11 +209,16 @@ impl Words {
     }
 }
 
+fn direction(difference: f64, words: Option<Words>) -> &'static str {
+    let (more, less) = words.map_or(("higher", "lower"), |words| (words.more, words.less));
+    if difference > 0.0 { more } else { less }
+}
+
 /// "A minor" for a key whose mode is known.
 pub fn with_mode(key: String, mode: Option<f64>) -> String {
     match mode {
-        Some(1.0) => key + " major",
-        Some(0.0) => key + " minor",
+        Some(1.0) => key + MAJOR,
+        Some(0.0) => key + MINOR,
         _ => key,
     }
 }
@@ -284,6 +323,24 @@ mod tests {
         check("key", 9.0, 9.0, "the same key");
         check("key", 0.0, 7.0, "1 step away on the circle of fifths");
         check("key", 0.0, 1.0, "5 steps away on the circle of fifths");
+    }
+
+    #[test]
+    fn what_no_track_can_be_is_not_measured() {
+        let check =
+            |name: &str, query: f64, (end, is_below): (f64, bool), track: f64, expected: [&str; 2]| {
+                let (reading, unit, words) = reading(name);
+                let beyond = reading.beyond(end, is_below, &unit);
+                let text = reading.compared_beyond(query, track, &beyond, words);
+                assert_eq!([beyond.as_str(), text.as_str()], expected, "{name}");
+            };
+        check("acousticness", -0.97, (0.0, true), 0.12, ["below 0 %", "more acoustic"]);
+        check("energy", 1.3, (1.0, false), 0.12, ["above 100 %", "less energetic"]);
+        check("time_signature", -4.0, (3.0, true), 4.0, ["below 3/4", "4/4 instead of below 3/4"]);
+        check("duration_ms", 1e13, (86_400_000.0, false), 2e5, ["above 24:00:00", "shorter"]);
+        check("mode", 1.7, (1.0, false), 0.0, ["major", "minor instead of major"]);
+        check("mode", 1.7, (1.0, false), 1.0, ["major", "also major"]);
+        check("release_year", 2300.0, (2200.0, false), 1994.0, ["after 2200", "earlier"]);
     }
 
     #[test]

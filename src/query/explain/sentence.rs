@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::query::vector::Origin;
 
 use super::Difference;
-use super::reading::{Reading, Words};
+use super::reading::{AROUND, MAJOR, MINOR, Reading, Words};
 use super::sources::OtherSource;
 
 /// What a sentence may be long, in characters; values are left out before words.
@@ -25,6 +25,8 @@ pub struct Aspect<'a> {
     pub share: f64,
     /// Whether query and track are alike in it.
     pub is_alike: bool,
+    /// Whether their texts say that they are the same, alike or not.
+    pub reads_same: bool,
     /// Its weight times the squared distance.
     pub apart: f64,
 }
@@ -65,7 +67,8 @@ impl Sentence {
         let best = aspects.iter().filter(|aspect| alike.is_empty() && aspect.share > 0.0);
         let nearest = best.max_by(|a, b| a.share.total_cmp(&b.share));
         let is_named = |aspect: &&Aspect<'_>| nearest.is_some_and(|nearest| nearest.name == aspect.name);
-        let unlike = aspects.iter().filter(|aspect| !aspect.is_alike && !is_named(aspect));
+        let unlike = |aspect: &&Aspect<'_>| !aspect.is_alike && !aspect.reads_same && !is_named(aspect);
+        let unlike = aspects.iter().filter(unlike);
         let unlike = unlike.max_by(|a, b| a.apart.total_cmp(&b.apart));
         let tail = self.tail(missing, other_source);
         let mut text = String::new();
@@ -73,7 +76,9 @@ impl Sentence {
         for (n_alike, n_values) in [(2, 2), (2, 1), (1, 1), (1, 0)] {
             let alike = &alike[..alike.len().min(n_alike)];
             text = self.likeness(alike, nearest, n_values, differences);
-            if let Some(aside) = aside(aspects, alike, unlike, differences) {
+            if let Some(aside) =
+                aside(aspects, alike.iter().copied().chain(nearest).chain(unlike), differences)
+            {
                 text.push_str(&aside);
             }
             if let Some(aspect) = unlike {
@@ -142,11 +147,18 @@ impl Sentence {
 
 /// A likeness that no "as ... as" says.
 fn clause(aspect: &Aspect<'_>, reading: Option<Reading>, differences: &Differences, values: &str) -> String {
-    let texts =
-        differences.get(aspect.name).and_then(|it| it.query_text.as_deref().zip(it.track_text.as_deref()));
+    let difference = differences.get(aspect.name);
+    let texts = difference.and_then(|it| it.query_text.as_deref().zip(it.track_text.as_deref()));
     match (reading, texts) {
-        (Some(Reading::Key), Some((query, track))) if query == track => format!("in the same key ({track})"),
-        (Some(Reading::Key), Some((_, track))) => format!("in {track}"),
+        (Some(Reading::Key), Some((query, track))) => {
+            let is_same = difference.and_then(|it| it.difference) == Some(0.0) && !query.starts_with(AROUND);
+            let mode = |key| [MAJOR, MINOR].into_iter().find(|mode| str::ends_with(key, mode));
+            match (mode(query), mode(track)) {
+                _ if !is_same => format!("in a key close by{values}"),
+                (Some(query), Some(track)) if query != track => format!("in the same key, but{track}"),
+                _ => format!("in the same key ({track})"),
+            }
+        }
         (Some(Reading::Mode | Reading::Meter), Some((_, track))) => format!("in {track}"),
         (Some(Reading::Year), Some((query, track))) if query == track => {
             format!("from the same year ({track})")
@@ -177,16 +189,14 @@ fn unlikeness(aspect: &Aspect<'_>, differences: &Differences, with_values: bool)
 }
 
 /// The tempo, which people ask for first, where nothing else says it.
-fn aside(
+fn aside<'a>(
     aspects: &[Aspect<'_>],
-    alike: &[&Aspect<'_>],
-    unlike: Option<&Aspect<'_>>,
+    mut said: impl Iterator<Item = &'a Aspect<'a>>,
     differences: &Differences,
 ) -> Option<String> {
     let tempo = aspects.iter().find(|aspect| aspect.is_tempo)?;
-    let is_said = alike.iter().any(|aspect| aspect.is_tempo) || unlike.is_some_and(|aspect| aspect.is_tempo);
     let text = differences.get(tempo.name)?.text.as_deref()?;
-    (!is_said).then(|| format!(", {text}"))
+    (!said.any(|aspect| aspect.is_tempo)).then(|| format!(", {text}"))
 }
 
 /// ` (12 % beside 48 %)`: the track, then the query; one value where they read the same.
@@ -246,6 +256,7 @@ mod tests {
             is_tempo: name == "tempo",
             share,
             is_alike: apart < 0.1,
+            reads_same: false,
             apart,
         }
     }
@@ -302,6 +313,38 @@ mod tests {
         assert_eq!(of(&[opposite]), "Little in common with your seed; unlike it in embedding.");
         assert_eq!(of(&[mode]), "Little in common with your seed; major instead of minor.");
         assert_eq!(of(&[]), "Little in common with your seed.");
+    }
+
+    #[test]
+    fn keys_are_only_the_same_where_they_are() {
+        let of = |query: &str, track: &str| {
+            let differences = BTreeMap::from([("key".into(), difference(query, track, "the same key"))]);
+            SEED.of(&[aspect("key", Reading::Key, 0.3, 0.0)], &differences, &[], &BTreeMap::new())
+        };
+        assert_eq!(of("C major", "C minor"), "Like your seed in the same key, but minor.");
+        assert_eq!(of("C", "C minor"), "Like your seed in the same key (C minor).");
+        assert_eq!(of("around A", "A minor"), "Like your seed in a key close by (A minor beside around A).");
+    }
+
+    #[test]
+    fn what_reads_the_same_sets_nothing_apart() {
+        let differences = BTreeMap::from([
+            ("time_signature".into(), difference("around 4/4", "4/4", "also 4/4")),
+            ("tempo".into(), difference("61.9 BPM", "105.6 BPM", "43.7 BPM faster")),
+        ]);
+        let tempo = aspect("tempo", Reading::Number(Some(1)), 0.1, 1.0);
+        let meter = aspect("time_signature", Reading::Meter, -0.2, 9.0);
+        let of = |meter| SEED.of(&[tempo, meter], &differences, &[], &BTreeMap::new());
+        // What is named is not said a second time.
+        assert_eq!(
+            of(meter),
+            "Nearest to your seed in tempo (105.6 BPM beside 61.9 BPM); also 4/4.",
+            "the texts alone do not tell"
+        );
+        assert_eq!(
+            of(Aspect { reads_same: true, ..meter }),
+            "Nearest to your seed in tempo (105.6 BPM beside 61.9 BPM)."
+        );
     }
 
     #[test]

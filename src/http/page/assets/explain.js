@@ -69,7 +69,7 @@ export async function explainInto(panel, request, id) {
       h("p", {}, data.summary),
       data.smallest
         ? [h("h4", {}, "The smallest change of one weight"), h("ul", { class: "changes" }, change(data.smallest.feature, data.smallest, what))]
-        : h("p", { class: "muted" }, `No change of a single weight ${what}.`),
+        : !data.undetermined?.length && h("p", { class: "muted" }, `No change of a single weight ${what}.`),
       others.length > 0 && h("details", {}, h("summary", {}, "Other weights"), h("ul", { class: "changes" }, others.map(([name, found]) => change(name, found, what)))),
     );
   } catch (error) {
