@@ -307,9 +307,11 @@ fn the_root_says_where_to_go() {
     assert!(root["documentation"].as_str().unwrap().contains("docs/api.md"));
     let id = server.ids().remove(0);
     for endpoint in root["endpoints"].as_array().unwrap() {
-        let path = endpoint["path"].as_str().unwrap().replace("{id}", &id).replace("q=", "q=a");
+        let path = endpoint["path"].as_str().unwrap().replace("{id}", &id).replace("{user}", "u");
+        let path = path.replace("q=", "q=a");
         let answer = match endpoint["method"].as_str().unwrap() {
             "GET" => server.get(&path),
+            "DELETE" => server.delete(&path),
             _ => server.post(&path, "{}"),
         };
         assert!(![404, 405].contains(&answer.status), "{endpoint}: {}", answer.text);
