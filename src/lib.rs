@@ -33,7 +33,7 @@
 //! #     use nearfield::progress::{CancelToken, Progress};
 //! #     use nearfield::store::{CatalogueStore, LmdbOptions, LmdbStore};
 //! #     let store = LmdbStore::open(Path::new("catalogue"), &LmdbOptions::with_map_gib(1))?;
-//! #     store.upsert(nearfield::demo::catalogue(500, 42).collect(), 0)?;
+//! #     store.upsert(nearfield::demo::catalogue(1_500, 42).collect(), 0)?;
 //! #     let (directory, options) = (SnapshotDir::new(indexes, "demo")?, BuildOptions::default());
 //! #     let (progress, cancel) = (Progress::hidden(), CancelToken::new());
 //! #     build(&store, "demo", &directory, Schema::spotify(), &options, &progress, &cancel)?;

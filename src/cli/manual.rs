@@ -112,7 +112,8 @@ pub(super) fn man(args: &ManArgs, program: Command) -> Result<(), Failure> {
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let mut page = Vec::new();
-    Man::new(command.clone().after_help(None::<&str>)).render(&mut page)?;
+    let man = Man::new(command.clone().after_help(None::<&str>));
+    man.source(concat!("nearfield ", env!("CARGO_PKG_VERSION"))).render(&mut page)?;
     writeln!(page, ".SH EXAMPLES\n.nf")?;
     for line in examples.lines().skip(1) {
         // Typographic quotes and hyphens could not be pasted; `\&` keeps a point from being a request.

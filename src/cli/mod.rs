@@ -39,6 +39,9 @@ use crate::progress::{CancelToken, Progress};
 pub(crate) use failure::Failure;
 pub(crate) use output::{print_json, print_line};
 
+/// Where flags stand in help that every subcommand has: below its own.
+const LAST: usize = 500;
+
 /// A self-hosted similarity server for music tracks.
 #[derive(Debug, Parser)]
 #[command(
@@ -52,12 +55,13 @@ pub(crate) use output::{print_json, print_line};
 struct Cli {
     /// Settings; flags and environment win over them [default: nearfield.toml, where it exists]
     // Read by `ConfigFile::find` before clap parses.
-    #[arg(long, global = true, value_name = "FILE", env = config::CONFIG_VARIABLE)]
+    #[arg(long, global = true, value_name = "FILE", env = config::CONFIG_VARIABLE, display_order = LAST)]
     config: Option<PathBuf>,
     /// What is logged on standard error: error, warn, info, debug, trace, or a filter like `nearfield=debug,warn`
     #[arg(
         long,
         global = true,
+        display_order = LAST,
         value_name = "FILTER",
         env = "NEARFIELD_LOG",
         default_value = "warn,actix_http=off,nearfield=info"

@@ -1,11 +1,18 @@
 //! Which items are the same recording: same title and main artist, or the same vector. Catalogues list a song again for each
-//! release, compilation and market.
+//! release, compilation and market. What more items share than any song has releases is a placeholder ("Track 01" by "Unknown
+//! Artist", a default analysis) and tells nothing.
 
 use std::collections::HashMap;
 
 use crate::track::Track;
 
 use super::tags::fold;
+
+/// A title and artist, or a vector, of more items than this is a placeholder. The largest group of equal analyses among
+/// 250,000 tracks of public catalogues has 42.
+const MAX_ALIKE: u32 = 100;
+/// Components that must be equal: few, or coarse ones, are equal by chance.
+const LEAST_COMPONENTS: usize = 6;
 
 /// What a title and a main artist are compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,32 +55,43 @@ impl Recordings {
 
     /// Joins items with the same key; items come in order.
     pub fn join_songs(&mut self, songs: &[Option<SongKey>]) {
-        let mut first: HashMap<SongKey, u32> = HashMap::new();
-        for (item, song) in songs.iter().enumerate() {
-            if let Some(song) = song {
-                let known = *first.entry(*song).or_insert(item as u32);
-                self.join(known, item as u32);
+        self.join_keys(songs.iter().copied());
+    }
+
+    fn join_keys(&mut self, keys: impl Iterator<Item = Option<SongKey>> + Clone) {
+        let mut alike: HashMap<SongKey, (u32, u32)> = HashMap::new();
+        for (item, key) in keys.clone().enumerate() {
+            if let Some(key) = key {
+                alike.entry(key).or_insert((item as u32, 0)).1 += 1;
+            }
+        }
+        for (item, key) in keys.enumerate() {
+            if let Some((first, n_alike)) = key.and_then(|key| alike.get(&key))
+                && *n_alike <= MAX_ALIKE
+            {
+                self.join(*first, item as u32);
             }
         }
     }
 
-    /// Joins items whose `vector_of`, those components that count, is the same; `None` where it does not tell enough.
-    pub fn join_vectors<'a>(&mut self, mut vector_of: impl FnMut(usize, &mut Vec<f32>) -> bool + 'a) {
-        let mut first: HashMap<SongKey, u32> = HashMap::new();
+    /// Joins items with the same vector, as far as `vector_of` appends the components that count; items for which it says
+    /// `false` are not known well enough.
+    pub fn join_vectors(&mut self, mut vector_of: impl FnMut(usize, &mut Vec<f32>) -> bool) {
         let mut vector = Vec::new();
-        for item in 0..self.parent.len() {
+        let mut key = |item| {
             vector.clear();
-            if !vector_of(item, &mut vector) {
-                continue;
+            if !vector_of(item, &mut vector) || vector.len() < LEAST_COMPONENTS {
+                return None;
             }
             let mut hasher = blake3::Hasher::new();
             // Adding 0 makes -0 and 0 the same.
             vector.iter().for_each(|x| {
                 hasher.update(&(x + 0.0).to_le_bytes());
             });
-            let known = *first.entry(SongKey::cut(&hasher)).or_insert(item as u32);
-            self.join(known, item as u32);
-        }
+            Some(SongKey::cut(&hasher))
+        };
+        let keys: Vec<Option<SongKey>> = (0..self.parent.len()).map(&mut key).collect();
+        self.join_keys(keys.iter().copied());
     }
 
     /// `[n_items]`: the first item of the same recording.
@@ -127,10 +145,29 @@ mod tests {
         recordings.join_songs(&[song("a"), song("b"), None, song("b"), None, song("c")]);
         let vectors = [1.0, 2.0, 3.0, 4.0, 4.0, 1.0];
         recordings.join_vectors(|item, vector| {
-            vector.push(vectors[item]);
+            vector.extend([vectors[item]; LEAST_COMPONENTS]);
             item != 5
         });
         // 1 and 3 by name, 3 and 4 by vector; 5 has the vector of 0, but it does not tell enough.
         assert_eq!(recordings.finish(), [0, 1, 2, 1, 1, 5]);
+    }
+    #[test]
+    fn what_too_many_share_or_too_little_tells_nothing() {
+        let n = MAX_ALIKE as usize + 1;
+        let song = |name| SongKey::of(&track(Some(name), &["x"]));
+        let mut recordings = Recordings::new(n);
+        recordings.join_songs(&vec![song("Track 01"); n]);
+        recordings.join_vectors(|_, vector| {
+            vector.extend([0.5; LEAST_COMPONENTS]);
+            true
+        });
+        recordings.join_vectors(|item, vector| {
+            vector.extend([item as f32 / 2.0; LEAST_COMPONENTS - 1].map(f32::floor));
+            true
+        });
+        assert_eq!(recordings.finish(), (0..n as u32).collect::<Vec<_>>());
+        let mut recordings = Recordings::new(n - 1);
+        recordings.join_songs(&vec![song("Hymn"); n - 1]);
+        assert_eq!(recordings.finish(), vec![0; n - 1]);
     }
 }

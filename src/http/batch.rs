@@ -138,7 +138,7 @@ fn answer(state: &State, body: &[u8], cancel: &CancelToken) -> Result<Reply, Pro
     metrics.batched(n_requests);
     for found in batch.searches() {
         metrics.searched(found.plan.engine.name(), found.prepared.is_auto(), found.took);
-        state.recall().offer(&served, &found.prepared, &found.plan);
+        state.recall().offer(&served, &found.prepared, &found.first_plan);
     }
     send(served, pool, batch, entries, started)
 }

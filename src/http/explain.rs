@@ -7,8 +7,10 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, web};
 use serde::de::value::StringDeserializer;
 use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use serde::{Deserialize, Deserializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::cache::{Key, Trace, Value};
 use crate::query::{ExplainedTrack, Prepared, QueryError, SimilarRequest};
@@ -16,37 +18,40 @@ use crate::track::ItemIdx;
 
 use super::cache_status;
 use super::json::Json;
-use super::openapi::{NotFound, OTHER_SAMPLE_ID, SAMPLE_ID, Unavailable};
+use super::openapi::{NotFound, SAMPLE_ID, Unavailable};
 use super::problem::Problem;
 use super::similar::{aside, run};
 use super::state::{Served, State};
+use super::user;
 
-/// A query as for `POST /api/v1/similar` (what it says of collapsing and diversity is left aside), and a track.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+/// A query as for `POST /api/v1/similar`, and a track.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct ExplainRequest {
-    /// The query.
-    #[serde(flatten)]
+    /// The query. What it says of engines, collapsing and diversity is left aside.
     pub query: SimilarRequest,
     /// The id of the track to explain.
     pub track: String,
 }
 
-/// `POST /api/v1/explain`
+/// One track beside a query
+///
+/// Where the track stands in the plain ranking (all candidates by similarity, computed exactly, nothing collapsed or diversified),
+/// why, and for every weighted feature the smallest change of that weight alone, to anything from 0 to 10 times what it is, that takes
+/// the track out of the best `k` or brings it in. The track must not be one of the query's seeds.
 #[utoipa::path(
     post,
     path = "/api/v1/explain",
     operation_id = "explain",
     tag = "similarity",
-    summary = "Explain one track beside a query",
-    description = "Where the track stands in the plain ranking (all candidates by similarity, computed exactly), why, and \
-        for every weighted feature the smallest change of that weight alone, from 0 to 10 times what it is, that takes the \
-        track out of the best k or into them.",
     request_body(
         content = ExplainRequest,
-        example = json!({"seeds": [SAMPLE_ID], "track": OTHER_SAMPLE_ID, "k": 10})
+        description = "The query of `POST /api/v1/similar`, and a track.",
+        example = json!({"targets": {"tempo": 100, "valence": 0.3}, "base_weights": "mood", "k": 10, "track": SAMPLE_ID})
     ),
     responses(
-        (status = 200, description = "Where the track stands, and why", body = ExplainedTrack),
+        (status = 200, description = "Where the track stands, and why.", body = ExplainedTrack, headers(
+                ("Cache-Status" = String, description = "What the caches did (RFC 9211); absent where the server has none")
+            )),
         (status = 404, response = NotFound),
         (status = 503, response = Unavailable),
     )
@@ -61,6 +66,7 @@ pub(super) async fn post(
         return Err(QueryError::k(query.k, max_k).into());
     }
     let served = state.served();
+    let query = user::with_weights(&state, &served, query).await?;
     let work = aside(move || Work::new(served, &query, &track)).await?;
     let mut response = HttpResponse::Ok();
     response.content_type("application/json");
@@ -112,6 +118,28 @@ async fn compute(work: Arc<Work>) -> Result<Value, Problem> {
         Ok(Value::from(json))
     };
     run(estimated_us, job).await
+}
+
+/// Flattening would describe it as a query, which has no other fields, that has another field.
+impl PartialSchema for ExplainRequest {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = SimilarRequest::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            let track = ObjectBuilder::new().schema_type(Type::String);
+            let track = track.description(Some("The id of the track to explain: none of the query's seeds."));
+            object.properties.insert("track".to_owned(), track.into());
+            object.required.push("track".to_owned());
+            let description = "A query, and a track to explain beside it. What it says of engines, collapsing and diversity is left aside.";
+            object.description = Some(description.to_owned());
+        }
+        schema
+    }
+}
+
+impl ToSchema for ExplainRequest {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        SimilarRequest::schemas(schemas);
+    }
 }
 
 impl<'de> Deserialize<'de> for ExplainRequest {

@@ -13,6 +13,7 @@ use crate::track::TrackId;
 use super::openapi::{ListedId, SAMPLE_ID};
 use super::problem::Problem;
 use super::query_string::Parameters;
+use super::similar::aside;
 use super::state::State;
 
 /// Tracks whose places may be asked for at once.
@@ -49,7 +50,7 @@ pub(super) struct NearestAnswer {
 pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::parse(http.query_string())?.finish("none")?;
     let served = state.served();
-    let view = web::block(move || map(&served.snapshot)).await.map_err(|error| Problem::internal(&error))?;
+    let view = aside(move || Ok(map(&served.snapshot))).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -107,7 +108,7 @@ pub(super) async fn nearest(state: web::Data<State>, http: HttpRequest) -> Resul
         let results = near_on_map(&served.snapshot, at, limit)?;
         Ok::<_, Problem>(NearestAnswer { generation: served.snapshot.manifest().generation.clone(), results })
     };
-    let answer = web::block(find).await.map_err(|error| Problem::internal(&error))??;
+    let answer = aside(find).await?;
     Ok(HttpResponse::Ok().json(answer))
 }
 

@@ -279,9 +279,20 @@ pub(super) async fn count(
     let request = response.request();
     let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let (method, status) = (request.method().as_str(), response.status().as_u16());
-    tracing::debug!("{method} {} {status} {} us", request.uri(), took.as_micros());
+    tracing::debug!("{method} {} {status} {} us", logged(request.uri(), &route), took.as_micros());
     state.metrics().requested(method, route, status, took);
     Ok(response)
+}
+
+/// A request's address as it is logged: users are left out of it.
+fn logged(uri: &actix_web::http::Uri, route: &str) -> String {
+    let path = if route.contains("{user}") { route } else { uri.path() };
+    match uri.query() {
+        None => path.to_owned(),
+        // Nobody has to decode what may be written in many ways.
+        Some(query) if query.contains("user") || query.contains('%') => format!("{path}?.."),
+        Some(query) => format!("{path}?{query}"),
+    }
 }
 
 /// One request being answered; counted down even when its connection is dropped meanwhile.
@@ -297,5 +308,22 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_not_logged() {
+        let check = |uri: &'static str, route: &str, expected: &str| {
+            assert_eq!(logged(&actix_web::http::Uri::from_static(uri), route), expected);
+        };
+        check("/api/v1/tracks/a", "/api/v1/tracks/{id}", "/api/v1/tracks/a");
+        check("/api/v1/tracks?q=a", "/api/v1/tracks", "/api/v1/tracks?q=a");
+        check("/api/v1/feedback/alice", "/api/v1/feedback/{user}", "/api/v1/feedback/{user}");
+        check("/api/v1/similar/a?k=1&user=alice", "/api/v1/similar/{id}", "/api/v1/similar/a?..");
+        check("/api/v1/similar/a?%75ser=alice", "/api/v1/similar/{id}", "/api/v1/similar/a?..");
     }
 }

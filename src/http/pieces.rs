@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn explanations_are_put_where_they_belong() {
-        let raw = r#"{"contributions":{"anchor":0.5},"differences":{},"missing":[],"summary":"x"}"#;
+        let raw = r#"{"contributions":{"anchor":0.5},"differences":{},"missing":[],"other_source":{},"summary":"x"}"#;
         for n in [0, 1, 3] {
             let explanations = vec![Value::from(raw.as_bytes()); n];
             let pieces = Pieces::of(&mut answer("r", n), &explanations).unwrap();

@@ -19,7 +19,7 @@ pub const MAX_EXAMPLES: usize = 10_000;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InferRequest {
-    /// Ids of tracks that somebody likes, 1 to 10,000; the same track twice counts once.
+    /// Ids of tracks that somebody likes, 1 to 10,000; the same recording twice counts once.
     #[schema(required, min_items = 1, max_items = 10000)]
     pub liked: Vec<String>,
     /// Ids of tracks that somebody does not like, at most 10,000.
@@ -40,9 +40,9 @@ pub struct Learned {
     pub confidence: BTreeMap<String, f64>,
     /// The anchor to use with them.
     pub anchor: f64,
-    /// Different liked tracks that were learned from.
+    /// Different recordings among the liked tracks.
     pub n_liked: usize,
-    /// Different disliked tracks that were learned from.
+    /// Different recordings among the disliked tracks.
     pub n_disliked: usize,
     /// What the asker should know.
     pub warnings: Vec<String>,
@@ -78,7 +78,7 @@ pub fn infer(snapshot: &Snapshot, request: &InferRequest) -> Result<Learned, Lea
 /// The weights that these items lead to, whatever their order; without liked ones the base of `prior`.
 pub fn learn(snapshot: &Snapshot, liked: Vec<ItemIdx>, disliked: Vec<ItemIdx>, prior: &Prior) -> Learned {
     let features = &snapshot.schema().features;
-    let [liked, disliked] = [liked, disliked].map(sorted);
+    let [liked, disliked] = [liked, disliked].map(|items| different(snapshot, items));
     let rows = Rows::of(snapshot);
     let mut weights = prior.base.clone();
     let mut confidence = vec![0.0; features.len()];
@@ -125,9 +125,10 @@ fn find(snapshot: &Snapshot, field: &'static str, ids: &[String]) -> Result<Vec<
     ids.iter().enumerate().map(find).collect()
 }
 
-/// Each once, in one order, so that sums are the same to the last bit.
-fn sorted(mut items: Vec<ItemIdx>) -> Vec<ItemIdx> {
+/// One of each recording, in one order, so that sums are the same to the last bit.
+fn different(snapshot: &Snapshot, mut items: Vec<ItemIdx>) -> Vec<ItemIdx> {
     items.sort_unstable();
-    items.dedup();
+    let mut seen = HashSet::new();
+    items.retain(|item| seen.insert(snapshot.overview().recording(*item)));
     items
 }

@@ -63,7 +63,9 @@ pub struct Batch {
 pub struct Found {
     /// The request, without the items its filter lets pass, which showing does not need.
     pub prepared: Prepared,
-    /// How it was searched for.
+    /// How it was searched for at first.
+    pub first_plan: Plan,
+    /// How it was searched for at last: deeper, where the first search did not suffice.
     pub plan: Plan,
     /// What was found.
     pub ranking: Ranking,
@@ -114,10 +116,11 @@ impl Batch {
 fn find(snapshot: &Snapshot, request: &SimilarRequest, filter: &SharedFilter) -> Result<Found, QueryError> {
     let started = Instant::now();
     let mut prepared = Prepared::sharing(snapshot, request, filter)?;
-    let (plan, ranking) = prepared.find(snapshot)?;
+    let first_plan = prepared.plan(snapshot, prepared.depth());
+    let (plan, ranking) = prepared.find_by(snapshot, first_plan.clone())?;
     // Many filters over many items would fill the memory until the last answer is shown.
     prepared.allowed = None;
-    Ok(Found { prepared, plan, ranking, took: started.elapsed() })
+    Ok(Found { prepared, first_plan, plan, ranking, took: started.elapsed() })
 }
 
 /// The requests that differ from all before them, and which of them each request is.

@@ -138,7 +138,7 @@ impl Prepared {
     /// About how many microseconds [`Self::explain_track`] takes.
     pub fn estimated_explain_us(&self, snapshot: &Snapshot) -> f64 {
         /// What one candidate costs for one feature.
-        const CANDIDATE_US: f64 = 0.1;
+        const CANDIDATE_US: f64 = 0.03;
         let n_weighted = self.feature_weights.iter().filter(|weight| **weight > 0.0).count();
         snapshot.items().len() as f64 * (1 + n_weighted) as f64 * CANDIDATE_US
     }

@@ -74,7 +74,7 @@ fn single_artist_columns_keep_their_commas() {
 fn unusable_mappings_say_why() {
     let error = |text: &str| text.parse::<Mapping>().unwrap_err().to_string();
     assert!(error("noequals").contains("expected COLUMN=FIELD"));
-    assert!(error("x=enrgy").contains("did you mean \"energy\"?"), "{}", error("x=enrgy"));
+    assert!(error("x=enrgy").contains("did you mean `energy`?"), "{}", error("x=enrgy"));
     assert!(error("x=enrgy").contains("danceability"));
     assert!(error("x=value:").contains("is not a name"));
     assert!(error("x=value:a b").contains("is not a name"));

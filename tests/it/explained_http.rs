@@ -42,8 +42,14 @@ fn a_change_of_weight_does_over_http_what_it_says() {
         assert_eq!(smallest["effect"], effect);
         let (feature, to) = (smallest["feature"].as_str().unwrap(), &smallest["to"]);
         let summary = answer["summary"].as_str().unwrap();
-        assert!(summary.starts_with(&format!("Rank {rank} of 1499; ")) && summary.contains(feature), "{summary}");
-        assert!(summary.contains(&format!("to {} (rank {})", to.as_f64().unwrap(), smallest["rank"])), "{summary}");
+        assert!(
+            summary.starts_with(&format!("Rank {rank} of 1499; ")) && summary.contains(feature),
+            "{summary}"
+        );
+        assert!(
+            summary.contains(&format!("to {} (rank {})", to.as_f64().unwrap(), smallest["rank"])),
+            "{summary}"
+        );
         // The numbers as they were printed, in a new request.
         let mut changed = query.clone();
         changed["weights"] = json!({feature: to});
@@ -67,7 +73,12 @@ fn what_cannot_be_explained_is_said() {
     refused(&beside(&query, "nobody"), 404, "unknown_track", "track");
     refused(&beside(&query, "a b"), 404, "unknown_track", "track");
     refused(&beside(&query, seed), 400, "track_is_seed", "track");
-    refused(&beside(&json!({"seeds": [other], "negative_seeds": [seed]}), seed), 400, "track_is_seed", "track");
+    refused(
+        &beside(&json!({"seeds": [other], "negative_seeds": [seed]}), seed),
+        400,
+        "track_is_seed",
+        "track",
+    );
     refused(&query.to_string(), 400, "missing_field", "track");
     refused(&beside(&json!({"seeds": ["nobody"]}), other), 404, "unknown_track", "seeds[0]");
     refused(&beside(&json!({"seeds": [seed], "k": 0}), other), 400, "out_of_range", "k");
@@ -75,7 +86,9 @@ fn what_cannot_be_explained_is_said() {
     refused("[]", 400, "malformed_json", "body");
     server.get(PATH).refused(PATH, 405, "method_not_allowed", "");
     // A filter keeps it out.
-    let answer = server.post(PATH, &beside(&json!({"seeds": [seed], "filters": {"exclude_ids": [other]}}), other)).ok();
+    let answer = server
+        .post(PATH, &beside(&json!({"seeds": [seed], "filters": {"exclude_ids": [other]}}), other))
+        .ok();
     for field in ["rank", "counterfactuals", "smallest"] {
         assert_eq!(answer[field], Value::Null, "{answer:#}");
     }
@@ -102,7 +115,10 @@ fn what_was_explained_is_kept() {
         beside(&json!({"seeds": [found[0]], "weights": {"energy": 2}, "k": 11}), &found[1]),
         // The same in proportion, and yet other weights are shown.
         beside(&json!({"seeds": [found[0]], "base_weights": "zero", "weights": {"energy": 2}}), &found[1]),
-        beside(&json!({"seeds": [found[0]], "base_weights": "zero", "weights": {"energy": 4}, "anchor": 1}), &found[1]),
+        beside(
+            &json!({"seeds": [found[0]], "base_weights": "zero", "weights": {"energy": 4}, "anchor": 1}),
+            &found[1],
+        ),
     ] {
         assert_eq!(server.post(PATH, &other).header("cache-status"), "nearfield-local; fwd=miss", "{other}");
     }
@@ -141,10 +157,10 @@ fn explanations_speak_in_the_units_people_use() {
             let both = difference["query"].is_number() && difference["track"].is_number();
             assert_eq!((difference["difference"].is_number(), difference["text"].is_string()), (both, both));
         }
-        let duration = differences["duration_ms"]["track_text"].as_str().unwrap();
         let milliseconds = result["track"]["duration_ms"].as_i64().unwrap();
         let seconds = (milliseconds + 500) / 1000;
-        assert_eq!(duration, format!("{}:{:02}", seconds / 60, seconds % 60));
+        let duration = format!("{}:{:02}", seconds / 60, seconds % 60);
+        assert_eq!(differences["duration_ms"]["track_text"], duration);
         assert_eq!(explanation["other_source"], json!({}), "all was imported");
         assert!(explanation["summary"].as_str().unwrap().ends_with('.'));
     }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nearfield::query::{Answer, SimilarRequest, similar, similar_batch};
+use nearfield::artifact::Removals;
+use nearfield::query::{Answer, SimilarRequest, map, near_on_map, similar, similar_batch};
 use nearfield::snapshot::Snapshot;
 use nearfield::track::{Track, TrackId};
 use serde_json::{Value, json};
@@ -154,6 +155,36 @@ fn filters_come_before_collapsing_and_collapsing_before_the_rest() {
         .map(|id| if id.starts_with("other") { id } else { &id[..3] })
         .collect::<BTreeSet<_>>();
     assert_eq!((n_recordings.len(), diverse.results.len()), (10, 10), "{:?}", ids(&diverse));
+}
+
+#[test]
+fn removed_tracks_are_neither_listed_nor_on_the_map() {
+    let (_indexes, whole) = snapshot();
+    let n_items = whole.items().len();
+    // Two are excluded one by one, 42 are a filter.
+    for n_many in [1, 41] {
+        let mut removed = vec!["one-c".to_owned()];
+        removed.extend((0..n_many).map(|n| format!("many-{n:02}")));
+        let mut removals = Removals::default();
+        removed.iter().for_each(|id| removals.note(&TrackId::parse(id).unwrap(), jiff::Timestamp::now()));
+        let snapshot = whole.with_removals(&removals);
+        let answer = ask(&snapshot, json!({"seeds": ["one-a"], "k": n_items}));
+        assert_eq!(answer.collapsed_into_seeds, ["one-b"]);
+        let listed: BTreeSet<&String> = answer
+            .results
+            .iter()
+            .flat_map(|result| std::iter::once(&result.id).chain(&result.collapsed))
+            .collect();
+        assert!(removed.iter().all(|id| !listed.contains(id)));
+        assert_eq!(listed.len(), n_items - removed.len() - 2, "all but the seed's recording");
+        let map = map(&snapshot);
+        assert_eq!(map.n_items, n_items - removed.len());
+        assert_eq!(map.counts.iter().sum::<u32>() as usize, map.n_items);
+        let at = whole.overview().place(whole.find(&TrackId::parse("one-c").unwrap()).unwrap());
+        let near = |snapshot| near_on_map(snapshot, at, n_items).unwrap();
+        assert_eq!((near(&whole)[0].id.as_str(), near(&snapshot).len()), ("one-c", map.n_items));
+        assert!(near(&snapshot).iter().all(|track| !removed.contains(&track.id)));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Output;
+use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
 
@@ -123,7 +124,7 @@ fn the_table_has_a_line_for_each_track() {
     // Why this engine, on standard error.
     assert!(stderr(&output).contains("generation "), "{}", stderr(&output));
     let explained = stdout(&from_snapshot(&[&id, "--k", "1", "--explain"]));
-    assert!(explained.contains('█') && explained.contains("energy"), "{explained}");
+    assert!(explained.contains('█') && explained.lines().count() > 4, "{explained}");
     let nothing = from_snapshot(&[&id, "--genre", "no such genre"]);
     assert!(stdout(&nothing).is_empty());
     assert!(stderr(&nothing).contains("warning: no track has the genre"), "{}", stderr(&nothing));
@@ -162,8 +163,8 @@ fn what_is_wrong_names_the_flag_and_the_nearest_name() {
         &["no snapshot `mian`", "did you mean `main`?", "nearfield build", "nearfield demo"],
     );
     // A filter's names are warned of, with the nearest one.
-    let genre = answer(&from_snapshot(&[&id, "--genre", "electronik", "--json"]))["warnings"][0].to_string();
-    assert!(genre.contains("did you mean `electronic`?"), "{genre}");
+    let genre = answer(&from_snapshot(&[&id, "--genre", "tehcno", "--json"]))["warnings"][0].to_string();
+    assert!(genre.contains("did you mean `techno`?"), "{genre}");
 }
 
 #[test]
@@ -182,43 +183,42 @@ fn a_server_that_is_none_is_told_apart() {
     check_fails(&ask("http://"), 2, &["no address"]);
     // Whatever else answers there.
     for (response, expected) in [
-        ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops", "502 Bad Gateway"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>", "not understood"),
+        ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\noops", "502 Bad Gateway"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "not understood"),
         ("nonsense\r\n\r\n", "cannot ask"),
     ] {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/prefix/", listener.local_addr().unwrap());
-        let served = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 4096];
-            let n = stream.read(&mut request).unwrap();
-            stream.write_all(response.as_bytes()).unwrap();
-            String::from_utf8_lossy(&request[..n]).into_owned()
-        });
-        check_fails(&ask(&url), 1, &[expected]);
+        let (url, served) = answer_once(response.to_owned());
+        check_fails(&ask(&format!("{url}/prefix/")), 1, &[expected]);
         let request = served.join().unwrap();
         assert!(request.starts_with("POST /prefix/api/v1/similar HTTP/1.1"), "{request}");
         assert!(request.contains("user-agent: nearfield/"), "{request}");
     }
 }
 
-#[test]
-fn an_answer_of_another_version_is_shown() {
+/// Something that answers one request with a JSON body by `response`, and gives the request back.
+fn answer_once(response: String) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let body = json!({"results": [{"id": "x", "similarity": 0.5, "novel": 1, "track": {"name": "N", "year": null}}], "new": {}});
-    let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.to_string().len());
     let served = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let mut request = [0; 4096];
-        let mut text = String::new();
-        while !text.contains("}}") {
-            let n = stream.read(&mut request).unwrap();
-            text.push_str(&String::from_utf8_lossy(&request[..n]));
+        let (mut request, mut buffer) = (String::new(), [0; 4096]);
+        while !request.ends_with('}') {
+            let n = stream.read(&mut buffer).unwrap();
+            assert_ne!(n, 0, "{request}");
+            request.push_str(&String::from_utf8_lossy(&buffer[..n]));
         }
         stream.write_all(response.as_bytes()).unwrap();
-        text
+        request
     });
+    (url, served)
+}
+
+#[test]
+fn an_answer_of_another_version_is_shown() {
+    let body =
+        json!({"results": [{"id": "x", "similarity": 0.5, "novel": 1, "track": {"name": "N"}}], "new": {}});
+    let length = body.to_string().len();
+    let (url, served) = answer_once(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"));
     let here = tempfile::tempdir().unwrap();
     let arguments = ["similar", "--server", &url, "--target", "tempo=120", "--user", "me"];
     let output = nearfield(here.path()).args(arguments).env("NO_PROXY", "*").output().unwrap();

@@ -48,7 +48,7 @@ fn every_message_of_a_first_run_names_the_next_command() {
     let ask = demo.stdout.lines().find_map(|line| line.strip_prefix("ask it:   nearfield ")).unwrap();
     let asked = workplace.run(&ask.split(' ').collect::<Vec<_>>());
     assert_eq!(asked.code, Some(0), "{}", asked.stderr);
-    assert_eq!(asked.stdout.lines().filter(|line| line.contains("energy  ")).count(), 10, "{}", asked.stdout);
+    assert!(asked.stdout.lines().filter(|line| line.contains('█')).count() >= 10, "{}", asked.stdout);
     // The demo's name is another one than the default.
     workplace.check_fails(&["serve"], 1, &["no snapshot `main`", "there is demo", "--name"]);
     workplace.check_fails(&["inspect", "--name", "dmeo"], 1, &["did you mean `demo`?"]);

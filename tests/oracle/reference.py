@@ -487,10 +487,10 @@ def recall(true_scores_of_returned: np.ndarray, best_scores: np.ndarray, slack: 
 
 def recordings(catalogue: Catalogue) -> np.ndarray:
     """The first track of the same recording, for each track: same title and main artist, or the same (known) values of all
-    features with a default weight; transitively."""
+    features with a default weight; transitively. What more than 100 tracks have in common tells nothing."""
     counting = [FEATURE_IDX[name] for name in FEATURES if DEFAULT_WEIGHTS[name] > 0]
     known = catalogue.present[:, counting].all(axis=1)
-    first: dict[object, int] = {}
+    members: dict[object, list[int]] = {}
     parent = list(range(len(catalogue)))
 
     def root(row: int) -> int:
@@ -506,7 +506,12 @@ def recordings(catalogue: Catalogue) -> np.ndarray:
         if known[row]:
             keys.append(catalogue.raw[row, counting].tobytes())
         for key in keys:
-            one, other = root(first.setdefault(key, row)), root(row)
+            members.setdefault(key, []).append(row)
+    for rows in members.values():
+        if len(rows) > 100:  # a placeholder
+            continue
+        for row in rows:
+            one, other = root(rows[0]), root(row)
             parent[max(one, other)] = min(one, other)
     return np.array([root(row) for row in range(len(catalogue))], dtype=np.int64)
 

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cache;
+mod feedback;
 mod mongo;
 mod mongo_replica;
 mod mongo_server;

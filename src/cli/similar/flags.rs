@@ -93,11 +93,6 @@ impl QueryFlags {
         &self.engine
     }
 
-    /// Whose taste counts.
-    pub fn user(&self) -> Option<&str> {
-        self.user.as_deref()
-    }
-
     /// The request for tracks like `seeds` and unlike `negative_seeds`.
     pub fn request(&self, seeds: Vec<String>, negative_seeds: Vec<String>) -> SimilarRequest {
         let mut request = SimilarRequest {
@@ -106,6 +101,7 @@ impl QueryFlags {
             targets: self.target.iter().cloned().collect(),
             weights: self.weight.iter().cloned().collect(),
             base_weights: self.base_weights.clone(),
+            user: self.user.clone(),
             anchor: self.anchor,
             k: self.k,
             engine: self.engine.clone(),
@@ -269,6 +265,7 @@ mod tests {
             json!({"filters": {"genres": ["rock", "pop"], "artists": ["a"], "exclude_artists": ["b"], "ids": ["x"],
                 "exclude_ids": ["y"], "explicit": false}}),
         );
+        check("--server x --user me", json!({"user": "me"}));
         check("--no-collapse", json!({"collapse_duplicates": false}));
         check("--explicit --k 1", json!({"filters": {"explicit": true}, "k": 1}));
         check(

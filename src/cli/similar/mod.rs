@@ -45,7 +45,7 @@ use source::Source;
     ),
 ]))]
 pub(super) struct SimilarArgs {
-    /// Tracks to be similar to
+    /// Tracks to be similar to: ids, Spotify URIs or links, or, in quotes, words of title and artists
     #[arg(value_name = "TRACK")]
     tracks: Vec<String>,
     /// A track to be unlike; repeatable
@@ -87,8 +87,7 @@ pub(super) fn run(args: SimilarArgs, context: &Context) -> Result<(), Failure> {
         texts.iter().map(|text| tracks::resolve(&source, text)).collect()
     };
     let request = args.query.request(find(&args.tracks)?, find(&args.not)?);
-    let json =
-        source.similar(&request, args.query.user()).map_err(|refused| refused.of_flags(&args.query))?;
+    let json = source.similar(&request).map_err(|refused| refused.of_flags(&args.query))?;
     if args.json {
         return print_bytes(format!("{json}\n").as_bytes());
     }

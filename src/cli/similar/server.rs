@@ -59,11 +59,8 @@ impl Server {
     }
 
     /// The JSON of the answer.
-    pub fn similar(&self, request: &SimilarRequest, user: Option<&str>) -> Result<String, Refused> {
-        let mut body = without_defaults(request).map_err(|error| Refused::Other(error.into()))?;
-        if let Some(user) = user {
-            body["user"] = user.into();
-        }
+    pub fn similar(&self, request: &SimilarRequest) -> Result<String, Refused> {
+        let body = without_defaults(request).map_err(|error| Refused::Other(error.into()))?;
         let post = self.client.post(self.path(&["similar"])).json(&body);
         let (status, text) = self.send(post).map_err(Refused::Other)?;
         if status.is_success() {

@@ -50,13 +50,13 @@ impl Source {
     }
 
     /// The JSON of the answer.
-    pub fn similar(&self, request: &SimilarRequest, user: Option<&str>) -> Result<String, Refused> {
+    pub fn similar(&self, request: &SimilarRequest) -> Result<String, Refused> {
         match self {
             Self::Snapshot(snapshot) => {
                 let answer = query::similar(snapshot, request)?;
                 serde_json::to_string(&answer).map_err(|error| Refused::Other(error.into()))
             }
-            Self::Server(server) => server.similar(request, user),
+            Self::Server(server) => server.similar(request),
         }
     }
 
@@ -96,15 +96,14 @@ impl fmt::Display for Source {
 
 impl From<QueryError> for Refused {
     fn from(error: QueryError) -> Self {
-        // In the words of a server.
-        let problem = Problem::from(&error);
-        match problem.field() {
-            Some(field) => Self::Query {
-                is_usage: problem.is_bad_request(),
-                field: field.to_owned(),
-                detail: problem.detail().to_owned(),
-            },
-            None => Self::Other(error.into()),
+        // As a server would say it.
+        let is_usage = Problem::from(&error).is_bad_request();
+        let is_unknown = matches!(error, QueryError::UnknownTrack { .. });
+        match error.field() {
+            Some(field) if is_usage || is_unknown => {
+                Self::Query { is_usage, field, detail: error.to_string() }
+            }
+            _ => Self::Other(error.into()),
         }
     }
 }

@@ -29,8 +29,8 @@ pub(super) struct Asked {
 impl Asked {
     pub fn parse(query: &str) -> Result<Self, Problem> {
         let mut given = Parameters::parse(query)?;
-        let mut request = SimilarRequest::default();
-        request.k = given.whole("limit")?.unwrap_or(DEFAULT_LIMIT);
+        let k = given.whole("limit")?.unwrap_or(DEFAULT_LIMIT);
+        let mut request = SimilarRequest { k, ..SimilarRequest::default() };
         if !(1..=MAX_LIMIT).contains(&request.k) {
             let detail = format!("`limit` is {}; expected 1 to {MAX_LIMIT}", request.k);
             return Err(Problem::bad_request("out_of_range", detail).at("limit"));

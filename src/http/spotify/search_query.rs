@@ -91,7 +91,7 @@ impl SearchQuery {
 /// Where the next field begins, which it is, and where its value begins.
 fn next_field(text: &str) -> Option<(usize, Field, usize)> {
     let begins_word = |start: usize| text[..start].chars().next_back().is_none_or(char::is_whitespace);
-    let found = text.match_indices(':').find_map(|(colon, _)| {
+    text.match_indices(':').find_map(|(colon, _)| {
         let before = &text[..colon];
         let name_start = before
             .rfind(|c: char| !c.is_ascii_alphabetic())
@@ -99,8 +99,7 @@ fn next_field(text: &str) -> Option<(usize, Field, usize)> {
         let name = before[name_start..].to_ascii_lowercase();
         let (_, field) = FIELDS.iter().find(|(known, _)| *known == name)?;
         begins_word(name_start).then_some((name_start, *field, colon + 1))
-    });
-    found
+    })
 }
 
 /// The value at the beginning of `text`, and what comes after it.

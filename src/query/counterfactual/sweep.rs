@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 
+use crate::feature::MAX_WEIGHT;
 use crate::track::ItemIdx;
 
 use super::rival::{Line, Side, side_at, side_over, turns};
@@ -202,8 +203,67 @@ impl<'a> Sweep<'a> {
             }
             if self.changes(self.weight * middle, field) { found = middle } else { missed = middle }
         }
-        let last = self.weight * field.ends[1];
+        let last = (self.weight * field.ends[1]).min(MAX_WEIGHT);
         let to = short(self.weight, self.weight * found, last, |to| self.changes(to, field));
         Change { threshold: found, to }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ANCHOR: f64 = 0.5;
+
+    /// A vector of three beside a query, the weight of the first dimension 1 and about to change.
+    fn line(query: [f64; 3], x: [f64; 3]) -> Line {
+        let rest = |a: [f64; 3], b: [f64; 3]| ANCHOR + a[1] * b[1] + 0.5 * a[2] * b[2];
+        let (product, norm) = (query[0] * x[0], x[0] * x[0]);
+        Line { product: [rest(query, x) + product, product], norm: [rest(x, x) + norm, norm] }
+    }
+
+    fn score(line: &Line, u: f64) -> f64 {
+        let (product, norm) = line.at(u);
+        product / norm.sqrt()
+    }
+
+    fn vectors(n: usize) -> impl Strategy<Value = Vec<[f64; 3]>> {
+        proptest::collection::vec(proptest::array::uniform3(-2.0..2.0_f64), n..=n)
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_nearest_of_a_fine_grid(
+            query in proptest::array::uniform3(-2.0..2.0_f64),
+            vectors in vectors(40),
+            k in 1..6_usize,
+        ) {
+            let track = line(query, vectors[0]);
+            let rival = |(n, x): (usize, &[f64; 3])| Rival { item: ItemIdx(n as u32), line: line(query, *x) };
+            let rivals: Vec<Rival> = vectors.iter().enumerate().skip(1).map(rival).collect();
+            let n_before = |factor: f64, rivals: &[Rival]| {
+                let own = score(&track, factor - 1.0);
+                rivals.iter().filter(|rival| score(&rival.line, factor - 1.0) > own).count()
+            };
+            let count = |to: f64, rivals: &[Rival]| Some(n_before(to, rivals));
+            let is_in = n_before(1.0, &rivals) < k;
+            let sweep = Sweep::new(1.0, k, is_in, [track, line(query, query)], &count);
+            for far in [0.0, 10.0] {
+                let found = sweep.first(Field { ends: [1.0, far], n_before: 0, rivals: &rivals });
+                let changed = |factor: f64| (n_before(factor, &rivals) < k) != is_in;
+                let nearest = found.map_or(f64::INFINITY, |change| (change.threshold - 1.0).abs());
+                if let Some(change) = found {
+                    prop_assert!(changed(change.threshold) && changed(change.to), "{change:?}");
+                    prop_assert!((change.to - 1.0).abs() >= nearest && (change.to - far).abs() <= (1.0 - far).abs());
+                }
+                for step in 0..=1_000 {
+                    let factor = 1.0 + (far - 1.0) * f64::from(step) / 1_000.0;
+                    let is_nearer = (factor - 1.0).abs() < nearest * (1.0 - 1e-6);
+                    prop_assert!(!is_nearer || !changed(factor), "{factor} {found:?}");
+                }
+            }
+        }
     }
 }

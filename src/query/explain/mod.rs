@@ -95,6 +95,8 @@ struct Weighted<'a> {
 const SHARP: f64 = 0.999;
 /// Features with no more than so much of their variance between query and track are alike.
 const ALIKE: f64 = 0.35;
+/// Shares that are further apart are not alike, however little that is on a logarithm's scale.
+const ALIKE_SHARE: f64 = 0.1;
 /// Vectors whose cosine is above this are alike.
 const ALIKE_COSINE: f64 = 0.8;
 
@@ -164,14 +166,18 @@ impl<'a> Explainer<'a> {
             }
             let (q, x) = (&vector[dims.clone()], &row[dims.clone()]);
             let is_known = !is_missing && !self.prepared.missing[*index];
+            let mut is_far = false;
             if !feature.transform.takes_vector() {
-                differences.insert(feature.name.clone(), self.difference(weighted, item));
+                let difference = self.difference(weighted, item);
+                let apart = difference.difference.map_or(0.0, f64::abs);
+                is_far = weighted.reading == Reading::Share && apart > ALIKE_SHARE;
+                differences.insert(feature.name.clone(), difference);
             }
             if is_known {
                 let apart = squared_distance(q, x);
                 let is_alike = match feature.transform.takes_vector() {
                     true => cosine(q, x) >= ALIKE_COSINE,
-                    false => apart <= ALIKE * ALIKE,
+                    false => apart <= ALIKE * ALIKE && !is_far,
                 };
                 let weight = self.prepared.feature_weights[*index];
                 aspects.push(Aspect {

@@ -105,7 +105,7 @@ impl Reading {
         let amount = difference.abs();
         match self {
             Self::Share => match 100.0 * amount {
-                points if points < 1.0 => same(),
+                points if points < 0.5 => same(),
                 points if points < 5.0 => format!("a little {word}"),
                 points => format!("{points:.0} points {word}"),
             },
@@ -276,7 +276,7 @@ mod tests {
         check("release_year", 1990.2, 1990.0, "from the same year");
         check("popularity", 50.0, 62.0, "12 points more popular");
         check("energy", 0.5, 0.53, "a little more energetic");
-        check("energy", 0.5, 0.505, "as energetic");
+        check("energy", 0.5, 0.504, "as energetic");
         check("acousticness", 0.48, 0.12, "36 points less acoustic");
         check("mode", 1.0, 0.0, "minor instead of major");
         check("mode", 1.0, 1.0, "also major");

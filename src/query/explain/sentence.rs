@@ -41,8 +41,8 @@ impl Sentence {
     /// Sentences about a query that was made like this.
     pub fn about(origin: &Origin) -> Self {
         let reference = match (origin.seeds.len(), origin.targeted.contains(&true) || origin.is_pushed) {
-            (0, _) => "what you asked for",
-            (_, true) => "your query",
+            (0, true) => "what you asked for",
+            (0, false) | (_, true) => "your query",
             (1, false) => "your seed",
             (_, false) => "your seeds",
         };
