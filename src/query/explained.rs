@@ -156,7 +156,7 @@ impl Prepared {
         })
     }
 
-    /// About how many microseconds [`Self::explain_track`] takes.
+    /// About how many microseconds [`Self::explain_track`] takes at least: near ties may take seconds more.
     pub fn estimated_explain_us(&self, snapshot: &Snapshot) -> f64 {
         /// What one candidate costs for one feature.
         const CANDIDATE_US: f64 = 0.03;

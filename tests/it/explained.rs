@@ -328,9 +328,9 @@ fn a_seed_has_the_values_that_it_has_as_a_track() {
         }
         for result in &results {
             let explanation = result.explanation.as_ref().unwrap();
-            n_minor += usize::from(
-                explanation.summary.contains("in the same key (") && explanation.summary.contains(" minor)"),
-            );
+            let key = &explanation.differences["key"];
+            let is_minor = key.track_text.as_ref().is_some_and(|text| text.ends_with(" minor"));
+            n_minor += usize::from(is_minor && key.query_text == key.track_text);
             for (feature, difference) in &explanation.differences {
                 if difference.query.is_some() && difference.query == difference.track {
                     assert_eq!(difference.query_percentile, difference.track_percentile, "{feature}");

@@ -25,6 +25,8 @@ const PROBE: f64 = 0.125;
 const PRECISION: f64 = 1e-9;
 /// Where rounding decides, scores are tried in steps of this factor, and a range no wider is done with afterwards.
 const STEP: f64 = 1e-2;
+/// As many scores cost what it takes to compile a query with another weight.
+const COMPILED: usize = 16;
 /// As many places of such a range are tried at most.
 const MAX_TRIED: usize = 32;
 
@@ -188,19 +190,22 @@ impl<'a> Sweep<'a> {
                     let rivals: Vec<Rival> =
                         standing.undecided.iter().map(|place| field.rivals[*place as usize]).collect();
                     let here = Field { n_before, rivals: &rivals, ..field };
-                    for v in tried(from, to, (factor(to) - factor(from)).abs()) {
+                    let width = (factor(to) - factor(from)).abs();
+                    // By rounding alone it may be on the other side between the places that are tried.
+                    let is_narrow = is_sure || width <= STEP;
+                    for (n_missed, v) in tried(from, to, width).enumerate() {
                         let at = factor(v);
                         let Some(changes) = self.changes(self.weight * at, here) else {
                             is_certain = false;
                             break;
                         };
                         if changes {
-                            return self.refined([missed, at], field, is_certain);
+                            let is_first = is_narrow || n_missed == 0;
+                            return self.refined([missed, at], field, is_certain && is_first);
                         }
                         missed = at;
                     }
-                    // By rounding alone it may have been on the other side between the places.
-                    is_certain &= is_sure || (factor(to) - factor(from)).abs() <= STEP;
+                    is_certain &= is_narrow;
                 }
                 if !is_open {
                     missed = factor(to);
@@ -251,7 +256,7 @@ impl<'a> Sweep<'a> {
 
     /// Whether it is on the other side under weight `to`, by the scores; `None` without budget.
     fn changes(&self, to: f64, field: Field<'_>) -> Option<bool> {
-        if !self.budget.pays(Work::Score, field.rivals.len()) {
+        if !self.budget.pays(Work::Score, COMPILED + field.rivals.len()) {
             return None;
         }
         Some((self.count)(to, field.rivals).is_some_and(|n| self.is_changed(field.n_before + n)))

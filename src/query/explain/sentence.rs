@@ -201,7 +201,9 @@ fn aside<'a>(
 
 /// ` (12 % beside 48 %)`: the track, then the query; one value where they read the same.
 fn beside(aspect: &Aspect<'_>, differences: &Differences) -> String {
-    let Some(difference) = differences.get(aspect.name) else { return String::new() };
+    let Some(difference) = differences.get(aspect.name).filter(|difference| difference.text.is_some()) else {
+        return String::new();
+    };
     match (&difference.track_text, &difference.query_text) {
         (Some(track), Some(query)) if track == query => format!(" ({track})"),
         (Some(track), Some(query)) => format!(" ({track} beside {query})"),
