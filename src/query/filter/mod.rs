@@ -100,11 +100,6 @@ impl<'a> CheckedFilter<'a> {
 }
 
 impl Filters {
-    /// The items of `snapshot` that pass; `None` where all do. Removed ones are left out only where they are many.
-    pub fn compile(&self, snapshot: &Snapshot) -> Result<Option<Arc<CompiledFilter>>, QueryError> {
-        Ok(CheckedFilter::new(snapshot, self)?.map(|checked| checked.compile(snapshot)))
-    }
-
     /// Whether compiling these takes next to no time, because they were compiled lately or let everything pass. Filters
     /// that make no sense are refused quickly, too.
     pub fn are_compiled(&self, snapshot: &Snapshot) -> bool {
