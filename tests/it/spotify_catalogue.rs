@@ -236,7 +236,7 @@ fn every_place_of_a_list_has_its_answer() {
 fn every_page_of_a_search_has_the_same_total() {
     let server = Server::start();
     let titles: Vec<String> = {
-        let ids = server.ids()[..40].join(",");
+        let ids = server.ids().join(",");
         let tracks = server.get(&format!("/spotify/v1/tracks?ids={ids}")).ok();
         let names = tracks["tracks"].as_array().unwrap().iter();
         names.map(|track| track["name"].as_str().unwrap_or_default().to_owned()).collect()
