@@ -155,7 +155,7 @@ impl Key {
 
     #[cfg(test)]
     pub(super) fn for_test(number: u8) -> Self {
-        Self { kind: Kind::Explanation, label: "test".into(), hash: [number; 32] }
+        Self { kind: Kind::Answer, label: "test".into(), hash: [number; 32] }
     }
 }
 

@@ -12,13 +12,16 @@ journey("bars add up to the similarity that is shown", async (visit) => {
       const at = (selector) => parseFloat(card.querySelector(selector).style.left);
       const parts = [...card.querySelectorAll(".part")].map((part) => [parseFloat(part.style.left), parseFloat(part.style.left) + parseFloat(part.style.width)]);
       const ends = [Math.min(...parts.map(([left]) => left)), Math.max(...parts.map(([, right]) => right))];
-      return { ends, shown: Number(card.querySelector(".similarity").textContent), sum: Number(card.querySelector(".bar").dataset.sum), plus: width(".plus, .anchor"), minus: width(".minus"), zero: at(".zero"), mark: at(".sum"), label: card.querySelector(".bar").ariaLabel };
+      const bar = card.querySelector(".bar").clientWidth;
+      const drawn = Math.max(...[...card.querySelectorAll(".part")].map((part) => Math.abs(part.getBoundingClientRect().width - (bar * parseFloat(part.style.width)) / 100)));
+      return { ends, drawn, shown: Number(card.querySelector(".similarity").textContent), sum: Number(card.querySelector(".bar").dataset.sum), plus: width(".plus, .anchor"), minus: width(".minus"), zero: at(".zero"), mark: at(".sum"), label: card.querySelector(".bar").ariaLabel };
     }),
   );
   assert.equal(bars.length, 30);
   for (const bar of bars) {
     assert.ok(Math.abs(bar.sum - bar.shown) < 0.0006, `${bar.sum} is not ${bar.shown}`);
     assert.ok(Math.abs(bar.zero + bar.plus - bar.minus - bar.mark) < 0.01, JSON.stringify(bar));
+    assert.ok(bar.drawn < 1, `a part is ${bar.drawn} pixels too wide`);
     assert.ok(Math.abs(bar.ends[0] - (bar.zero - bar.minus)) < 0.01 && Math.abs(bar.ends[1] - (bar.zero + bar.plus)) < 0.01, "each on its side of zero");
     assert.ok(Math.abs((bar.mark - bar.zero) / bar.shown - (bars[0].mark - bars[0].zero) / bars[0].shown) < 0.2, "one scale for all");
     assert.match(bar.label, /adding up to/);

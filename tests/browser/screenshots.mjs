@@ -29,11 +29,12 @@ const map = (page) => page.waitForSelector(".lines [data-kind=result]");
 
 await picture("welcome", "", {});
 await picture("results", query, {}, async (page) => {
-  await page.click(".compare >> nth=0");
-  await page.click(".why >> nth=1");
+  await page.click(".why >> nth=0");
   await page.locator(".panel p + *").first().waitFor();
+  await page.click(".compare >> nth=1");
+  await page.evaluate(() => scrollTo(0, 0));
 });
-await picture("map", `${query}&view=map`, { colorScheme: "dark" }, async (page) => {
+await picture("map", `${query}&view=map`, { colorScheme: "dark", viewport: { width: 1080, height: 760 } }, async (page) => {
   await map(page);
   await page.locator(".lines [data-kind=result] button").first().focus();
   await page.evaluate(() => scrollTo(0, 0));

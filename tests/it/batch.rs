@@ -102,7 +102,7 @@ fn a_large_batch_is_sent_in_parts() {
     requests.insert(5, json!({"seeds": [ids[0]], "k": 1400, "engine": "exact", "explain": true}));
     requests.insert(9, json!({"seeds": [ids[1]], "filters": {"genres": ["no such genre"]}}));
     requests.insert(9, json!({"seeds": ["nobody"]}));
-    requests.push(json!({"seeds": [ids[2]], "k": 5000, "engine": "exact"}));
+    requests.push(json!({"seeds": [ids[2]], "k": 5000, "engine": "exact", "collapse_duplicates": false}));
     let answer = post(&server, &json!({"requests": requests}));
     assert_eq!(answer.header("content-length"), "");
     let answer = answer.ok();

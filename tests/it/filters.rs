@@ -14,7 +14,7 @@ fn open(filter_cache_bytes: u64) -> Snapshot {
 
 fn ask(snapshot: &Snapshot, filters: &Value) -> Result<Answer, QueryError> {
     let seed = snapshot.items().id(ItemIdx(3)).into_owned();
-    let request = json!({"seeds": [seed], "engine": "exact", "k": 1_500, "filters": filters});
+    let request = json!({"seeds": [seed], "engine": "exact", "k": 1_500, "filters": filters, "collapse_duplicates": false});
     similar(snapshot, &serde_json::from_value::<SimilarRequest>(request).unwrap())
 }
 

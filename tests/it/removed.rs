@@ -63,8 +63,7 @@ fn no_engine_returns_them_and_counts_are_without_them() {
         for filters in &filters {
             // What is right: everything that the exact engine returns of the whole, without the removed.
             let ask = |snapshot: &Snapshot, engine: &str, k: usize| {
-                let asked =
-                    json!({"seeds": [seed], "k": k, "engine": engine, "filters": filters, "recall": 0.9});
+                let asked = json!({"seeds": [seed], "k": k, "engine": engine, "filters": filters, "recall": 0.9, "collapse_duplicates": false});
                 similar(snapshot, &request(asked)).unwrap()
             };
             let all = ask(&whole, "exact", N_ITEMS).results;
@@ -87,7 +86,9 @@ fn no_engine_returns_them_and_counts_are_without_them() {
                     }
                 }
             }
-            batch.push(request(json!({"seeds": [seed], "k": N_ITEMS, "filters": filters})));
+            batch.push(request(
+                json!({"seeds": [seed], "k": N_ITEMS, "filters": filters, "collapse_duplicates": false}),
+            ));
         }
         for (answer, request) in similar_batch(&without, &batch).into_iter().zip(&batch) {
             let alone = similar(&without, request).unwrap();

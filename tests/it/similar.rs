@@ -54,8 +54,9 @@ fn contributions_add_up_to_the_similarity_on_every_engine() {
 fn filters_hold_on_every_engine_and_leave_all_there_are() {
     let snapshot = snapshot();
     for engine in ["auto", "exact", "hnsw", "forest"] {
-        let mut request =
-            request(serde_json::json!({"seeds": [seed(&snapshot, 5)], "engine": engine, "k": 1500}));
+        let mut request = request(
+            serde_json::json!({"seeds": [seed(&snapshot, 5)], "engine": engine, "k": 1500, "collapse_duplicates": false}),
+        );
         let everything = similar(&snapshot, &request).unwrap();
         assert_eq!(everything.results.len(), 1_499, "{engine}: all but the seed");
         let genre = everything.results[0].track.genres[0].to_uppercase();

@@ -134,7 +134,7 @@ def main():
                 passed += 1
         except Exception as error:  # Whatever is wrong with one example, the others are looked at.
             failed += 1
-            print(f"{method} {path}: {error}")
+            print(f"{method} {path}: {str(error)[:2000]}")
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

@@ -80,7 +80,7 @@ pub(super) const OTHER_SAMPLE_ID: &str = "0aQSBYEZUpH0MxhH2kvIBn";
         metrics::show,
     ),
     components(
-        schemas(problem::Body<'static>),
+        schemas(problem::Body<'static>, ListedId),
         responses(
             problems::BadRequest,
             Unauthorized,

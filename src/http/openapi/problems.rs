@@ -36,6 +36,7 @@ problems! {
         "unknown_feature" "unknown_profile" "unknown_engine" "engine_not_built" "all_weights_zero" "all_values_missing"
         "no_direction" "vector_target" "vector_filter" "too_many_entries" "empty_batch" "too_many_results" "missing_field" "track_is_seed"
         "nothing_liked" "liked_and_disliked" "invalid_user" "too_many_thumbs" "empty_feedback" "contradicting_feedback"
+        "user_and_base_weights" "user_unknown"
     ]
     Unauthorized 401 "Administration takes the server's token." ["token_missing" "wrong_token"]
     Forbidden 403 "No token is set, and the server is public or the request comes from another site's page." [

@@ -50,7 +50,9 @@ impl Served<'_> {
         components["ProfileName"]["enum"] = json!(self.schema.profile_names());
         let engines = ["auto"].into_iter().chain(self.engines.iter().map(|engine| engine.name()));
         components["EngineName"]["enum"] = engines.collect();
-        components["SimilarRequest"]["properties"]["k"]["maximum"] = json!(self.settings.max_k);
+        for request in ["SimilarRequest", "ExplainRequest"] {
+            components[request]["properties"]["k"]["maximum"] = json!(self.settings.max_k);
+        }
         components["BatchRequest"]["properties"]["requests"]["maxItems"] =
             json!(self.settings.max_batch_requests);
         self.complete_parameters(&mut description["paths"]["/api/v1/similar/{id}"]["get"]["parameters"]);

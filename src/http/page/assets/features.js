@@ -27,7 +27,9 @@ const plain = (name) => name.replaceAll("_", " ").replace(/^./, (letter) => lett
 
 // A feature of the schema with its words.
 export function describe(feature) {
-  const [group, label, meaning, extra] = WORDS[feature.name] ?? ["Other", plain(feature.name), feature.vector ? "learned values" : ""];
+  let [group, label, meaning, extra] = WORDS[feature.name] ?? ["Other", plain(feature.name), feature.vector ? "learned values" : ""];
+  // Shares are written as percentages, as explanations write them.
+  if (!extra && !feature.vector && feature.min === 0 && feature.max === 1) extra = { scale: 0.01, unit: "%", step: 1 };
   const scale = extra?.scale ?? 1;
   const unit = extra?.unit ?? (feature.unit === "year" || feature.unit === "pitch class" ? "" : feature.unit);
   return { ...feature, group, label, meaning, choices: extra?.choices, scale, unit, step: extra?.step ?? "any" };

@@ -42,7 +42,7 @@ function setTarget(feature, value) {
 // A field for a raw value; `write` gets the value or null.
 function valueField(feature, label, field, store) {
   const id = `value-${field}`.replaceAll(".", "-");
-  const read = (text) => (text === "" ? null : Number(text) * (feature.choices ? 1 : feature.scale));
+  const read = (text) => (text === "" ? null : Number((Number(text) * (feature.choices ? 1 : feature.scale)).toPrecision(12)));
   const input = feature.choices
     ? h("select", { id }, h("option", { value: "" }, "any"), feature.choices.map(([value, name]) => h("option", { value }, name)))
     : h("input", { id, type: "number", step: feature.step, inputmode: "decimal", placeholder: "any" });
