@@ -39,6 +39,9 @@ pub mod value {
     /// Year of release.
     pub const RELEASE_YEAR: &str = "release_year";
 
+    /// What every generation keeps of a track, whatever the schema.
+    pub const KEPT: [&str; 3] = [RELEASE_YEAR, POPULARITY, DURATION_MS];
+
     /// All of the above: what an importer recognises.
     pub const ALL: [&str; 15] = [
         DANCEABILITY,
