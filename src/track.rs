@@ -39,6 +39,9 @@ pub mod value {
     /// Year of release.
     pub const RELEASE_YEAR: &str = "release_year";
 
+    /// What every generation keeps of a track, whatever the schema.
+    pub const KEPT: [&str; 3] = [RELEASE_YEAR, POPULARITY, DURATION_MS];
+
     /// All of the above: what an importer recognises.
     pub const ALL: [&str; 15] = [
         DANCEABILITY,
@@ -93,12 +96,7 @@ impl TrackId {
     /// Validates `text` as a track id. `spotify:track:ID` and `https://open.spotify.com/track/ID` give `ID`;
     /// surrounding white space is dropped.
     pub fn parse(text: &str) -> Result<Self, InvalidTrackId> {
-        let mut text = text.trim();
-        // Until nothing is left to unwrap, so that parsing an id gives that id.
-        while let Some(rest) = unwrap_uri(text) {
-            text = rest.trim();
-        }
-        Self::from_plain(text)
+        Self::from_plain(unwrapped(text, "track"))
     }
 
     /// Validates `text` as a track id without unwrapping URIs.
@@ -126,9 +124,20 @@ impl TrackId {
     }
 }
 
-/// What a track's URI or link is wrapped around.
-fn unwrap_uri(text: &str) -> Option<&str> {
-    if let Some(id) = text.strip_prefix("spotify:track:") {
+/// The id in a URI or a link of Spotify's to a `kind` of thing ("track", "artist"); any other text as it is. Surrounding white
+/// space is dropped.
+pub(crate) fn unwrapped<'a>(text: &'a str, kind: &str) -> &'a str {
+    let mut text = text.trim();
+    // Until nothing is left to unwrap, so that unwrapping an id gives that id.
+    while let Some(rest) = unwrap_once(text, kind) {
+        text = rest.trim();
+    }
+    text
+}
+
+fn unwrap_once<'a>(text: &'a str, kind: &str) -> Option<&'a str> {
+    let of_kind = |text: &'a str, separator| text.strip_prefix(kind)?.strip_prefix(separator);
+    if let Some(id) = text.strip_prefix("spotify:").and_then(|rest| of_kind(rest, ':')) {
         return Some(id);
     }
     let path = text.strip_prefix("https://open.spotify.com/")?;
@@ -137,8 +146,7 @@ fn unwrap_uri(text: &str) -> Option<&str> {
         Some((language, rest)) if language.starts_with("intl-") => rest,
         _ => path,
     };
-    let id = path.strip_prefix("track/")?;
-    id.split(['?', '#']).next()
+    of_kind(path, '/')?.split(['?', '#']).next()
 }
 
 impl TryFrom<String> for TrackId {

@@ -94,7 +94,7 @@ pub(super) fn read(
 fn raw_columns(schema: &Schema) -> Vec<String> {
     let scalars = schema.features.iter().filter(|feature| !feature.transform.takes_vector());
     let mut columns: Vec<String> = scalars.map(|feature| feature.source().to_owned()).collect();
-    columns.extend([value::RELEASE_YEAR, value::POPULARITY, value::DURATION_MS].map(str::to_owned));
+    columns.extend(value::KEPT.map(str::to_owned));
     let mut seen = std::collections::HashSet::new();
     columns.retain(|column| seen.insert(column.clone()));
     columns

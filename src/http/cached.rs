@@ -37,7 +37,7 @@ pub(super) async fn answer(
     let pieces = match Pieces::read(value) {
         Some(pieces) => pieces,
         // What bears our seal and our version are pieces, unless somebody changed their form and not the version.
-        None => compute(state, &work, &trace, started).await?,
+        None => compute(&state.clone().into_inner(), &work, &trace, started).await?,
     };
     Ok((pieces, trace.seen()))
 }
@@ -59,39 +59,38 @@ async fn find(
 }
 
 async fn compute(
-    state: &State,
+    state: &Arc<State>,
     work: &Arc<Work>,
     trace: &Trace,
     started: Instant,
 ) -> Result<Pieces, Problem> {
     let (engine, pieces) = match work.prepared.explain {
-        false => plain(work).await?,
+        false => plain(state, work).await?,
         true => explained(state, work, trace).await?,
     };
     state.metrics().searched(engine, work.prepared.is_auto(), started.elapsed());
-    state.recall().offer(&work.served, &work.prepared, &work.plan);
     Ok(pieces)
 }
 
 /// The engine's name, and what it found.
 type Computed = (&'static str, Pieces);
 
-async fn plain(work: &Arc<Work>) -> Result<Computed, Problem> {
+async fn plain(state: &Arc<State>, work: &Arc<Work>) -> Result<Computed, Problem> {
     let job = {
-        let work = Arc::clone(work);
+        let (state, work) = (Arc::clone(state), Arc::clone(work));
         move || {
-            let (plan, ranking) = work.find()?;
+            let (plan, ranking) = work.find(&state)?;
             show(&work, plan, &ranking, &[])
         }
     };
     run(work.estimated_us, job).await
 }
 
-async fn explained(state: &State, work: &Arc<Work>, trace: &Trace) -> Result<Computed, Problem> {
+async fn explained(state: &Arc<State>, work: &Arc<Work>, trace: &Trace) -> Result<Computed, Problem> {
     let (plan, ranking) = {
-        let work = Arc::clone(work);
+        let (state, work) = (Arc::clone(state), Arc::clone(work));
         let estimated_us = work.estimated_us;
-        run(estimated_us, move || Ok(work.find()?)).await?
+        run(estimated_us, move || Ok(work.find(&state)?)).await?
     };
     let keys = ExplanationKeys::of(work.served.identity(), &work.prepared);
     let items: Vec<ItemIdx> = ranking.hits.iter().map(|hit| hit.item).collect();

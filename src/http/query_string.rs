@@ -52,8 +52,15 @@ impl Parameters {
 
     /// Texts separated by commas; blank ones are dropped.
     pub fn list(&mut self, name: &str) -> Vec<String> {
+        let mut parts = self.places(name);
+        parts.retain(|part| !part.is_empty());
+        parts
+    }
+
+    /// The same with blank ones in their places.
+    pub fn places(&mut self, name: &str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        text.split(',').map(|part| part.trim().to_owned()).collect()
     }
 
     /// The numbers of all parameters that begin with `prefix`, by the rest of their name.
@@ -123,6 +130,7 @@ mod tests {
         assert_eq!(parameters.text("q").as_deref(), Some("café au lait"));
         assert_eq!(parameters.whole("k").unwrap(), Some(3));
         assert_eq!(parameters.whole("j").unwrap(), None);
+        assert_eq!(parameters.clone().places("l"), ["a", "", "b"]);
         assert_eq!(parameters.list("l"), ["a", "b"]);
         let weights = parameters.numbers("weight.").unwrap();
         assert_eq!(weights[0], ("a".into(), 2.0));

@@ -180,9 +180,11 @@ impl Work {
         Ok(Self { served, prepared, plan, estimated_us })
     }
 
-    /// The ranking, with the plan that found it.
-    pub fn find(&self) -> Result<(Plan, Ranking), QueryError> {
-        self.prepared.find_by(&self.served.snapshot, self.plan.clone())
+    /// The ranking, with the plan that found it. Live recall may take the query.
+    pub fn find(&self, state: &State) -> Result<(Plan, Ranking), QueryError> {
+        let found = self.prepared.find_by(&self.served.snapshot, self.plan.clone())?;
+        state.recall().offer(&self.served, &self.prepared, &self.plan);
+        Ok(found)
     }
 }
 
@@ -220,8 +222,7 @@ enum Body {
 }
 
 fn reply(state: &State, work: Work, started: Instant) -> Result<(&'static str, Body), Problem> {
-    let (plan, ranking) = work.find()?;
-    state.recall().offer(&work.served, &work.prepared, &work.plan);
+    let (plan, ranking) = work.find(state)?;
     let n_results = ranking.hits.len();
     let Work { served, prepared, .. } = work;
     let snapshot = &served.snapshot;

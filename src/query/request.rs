@@ -142,7 +142,7 @@ pub struct Filters {
     pub year: Option<Bounds>,
     /// Popularity, 0 to 100.
     pub popularity: Option<Bounds>,
-    /// Raw values by feature.
+    /// Raw values by feature; also of `duration_ms`, `popularity` and `release_year`, whatever the schema.
     #[schema(value_type = FeatureBounds)]
     pub features: BTreeMap<String, Bounds>,
 }

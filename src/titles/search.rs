@@ -26,6 +26,9 @@ const MAX_LOOKED_AT: u64 = 1_500_000;
 const MAX_TYPO_SPANS: usize = 128;
 /// Transitions of the dictionary that all words of a query together may follow in search of typos.
 const MAX_TYPO_STEPS: u32 = 250_000;
+/// A word that fewer tracks match than this may be a typo that somebody else made, too. The same for every limit: what
+/// matches a query must not depend on which page of it is asked for.
+const FEW: usize = 20;
 
 /// One track found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -121,7 +124,7 @@ where
     /// Every word has to match a term of the title or an artist: exactly, as the beginning of it (the last word, which
     /// may still be being typed, and words in scripts without spaces), or misspelt: by one edit in words of 4 letters and
     /// more, by two in words of 8 and more. Typos are looked for when there is no answer without (for a query of one word:
-    /// when there are fewer than `limit`). If no track matches every word, those that match most words are the answer.
+    /// when fewer than 20 tracks match). If no track matches every word, those that match most words are the answer.
     ///
     /// Exact beats prefix beats typo, then title beats artist, then a wholly matched title or name a partly matched one;
     /// of equals, the larger `popularity` comes first (NaN last), then the smaller `ItemIdx`.
@@ -165,7 +168,7 @@ where
         }
         let mut found = self.gather(&spans, true, &accept);
         // An answer to a single word may be an accident (there is a "metalica"); one to several words rarely is.
-        let enough = if words.len() == 1 { limit } else { 1 };
+        let enough = if words.len() == 1 { FEW } else { 1 };
         if found.list().len() < enough {
             // Looking for typos takes longer than all else. A word that matches nothing keeps every track from
             // matching all words, so these come first.

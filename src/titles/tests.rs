@@ -101,6 +101,23 @@ fn equals_are_ordered_by_popularity_then_item() {
 }
 
 #[test]
+fn what_matches_does_not_depend_on_the_limit() {
+    let titles = [("Part", 30), ("Parts", 4), ("Port", 25), ("Rare", 7), ("Rate", 60)];
+    let tracks = titles.into_iter().flat_map(|(title, n)| (0..n).map(move |_| (title, ["A"].as_slice())));
+    let index = Index::try_from(parts(tracks)).unwrap();
+    // 34 as written are many enough, 7 are not.
+    for (query, n_matching) in [("part", 34), ("parts", 34), ("rare", 67), ("rate", 60)] {
+        let all = index.matches(query, 1_000, |_| 0.0, |_| true);
+        assert_eq!(all.n_matching, n_matching, "{query}");
+        for limit in [1, 5, 19, 20, 21, 50, 100] {
+            let found = index.matches(query, limit, |_| 0.0, |_| true);
+            assert_eq!(found.n_matching, all.n_matching, "{query} {limit}");
+            assert_eq!(found.hits, all.hits[..limit.min(n_matching)], "{query} {limit}");
+        }
+    }
+}
+
+#[test]
 fn scores_tell_how_the_words_matched() {
     let index = Index::try_from(parts(TRACKS.iter().copied())).unwrap();
     for (query, range) in [("heroes", 2.0..3.0), ("dansing qeen", 1.0..2.0), ("queen nonsense", 0.0..1.0)] {

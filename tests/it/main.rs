@@ -32,6 +32,7 @@ mod similar;
 mod similar_cli;
 mod snapshot;
 mod spotify;
+mod spotify_catalogue;
 mod support;
 mod swap;
 mod terminal;

@@ -42,7 +42,13 @@ fn a_tracks_vector_finds_what_the_track_finds() {
             .map(|hit| (snapshot.items().id(hit.item).into_owned(), hit.score))
             .collect();
         let seeds = vec![snapshot.items().id(item).into_owned()];
-        let by_track = SimilarRequest { seeds, k, engine: kind.name().into(), ..SimilarRequest::default() };
+        let by_track = SimilarRequest {
+            seeds,
+            k,
+            engine: kind.name().into(),
+            collapse_duplicates: false,
+            ..SimilarRequest::default()
+        };
         let by_track = similar(&snapshot, &by_track).unwrap();
         let by_track: Vec<(String, f32)> =
             by_track.results.into_iter().map(|result| (result.id, result.similarity)).collect();

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::feature::{Feature, MAX_WEIGHT, Schema};
 use crate::index::EngineKind;
+use crate::track::value;
 
 use super::super::state::Settings;
 
@@ -46,7 +47,9 @@ impl Served<'_> {
             replace(&mut components[name], self.by_feature("", |feature| number(family, feature)));
         }
         let bounds = |_: &Feature| json!({"$ref": "#/components/schemas/Bounds"});
-        replace(&mut components["FeatureBounds"], self.by_feature("", bounds));
+        let mut bounds = self.by_feature("", bounds);
+        add_kept(&mut bounds, "", &json!({"$ref": "#/components/schemas/Bounds"}));
+        replace(&mut components["FeatureBounds"], bounds);
         components["ProfileName"]["enum"] = json!(self.schema.profile_names());
         let engines = ["auto"].into_iter().chain(self.engines.iter().map(|engine| engine.name()));
         components["EngineName"]["enum"] = engines.collect();
@@ -65,7 +68,10 @@ impl Served<'_> {
         }
         let families = FAMILIES.into_iter().map(|(prefix, description, family)| {
             // Every property is a parameter of its own; the name of the object is never sent.
-            let schema = self.by_feature(&format!("{prefix}."), |feature| number(family, feature));
+            let mut schema = self.by_feature(&format!("{prefix}."), |feature| number(family, feature));
+            if matches!(family, Family::Bound) {
+                add_kept(&mut schema, &format!("{prefix}."), &json!({"type": "number", "format": "double"}));
+            }
             json!({
                 "name": format!("{prefix}.FEATURE"), "in": "query", "description": description, "required": false,
                 "style": "form", "explode": true, "schema": schema,
@@ -108,6 +114,15 @@ fn number(family: Family, feature: &Feature) -> Value {
         described["description"] = json!(unit);
     }
     described
+}
+
+/// Adds what can be bounded though it is no feature.
+fn add_kept(object: &mut Value, prefix: &str, described: &Value) {
+    for name in value::KEPT.map(|name| format!("{prefix}{name}")) {
+        if object["properties"].get(&name).is_none() {
+            object["properties"][name] = described.clone();
+        }
+    }
 }
 
 /// Replaces a description, but for the words.

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::content::TagKind;
+use crate::content::{TagKind, fold};
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
 
@@ -20,21 +20,26 @@ pub(super) async fn get(state: web::Data<State>) -> Result<HttpResponse, Problem
 
 /// The genres that a track is left of, sorted, as they are compared.
 fn genres(snapshot: &Snapshot) -> Vec<String> {
-    let tags = snapshot.tags();
-    let names = tags.names(TagKind::Genre).map(|(name, _)| name.into_owned());
-    let is_left = |name: &String| {
-        let items = tags.items(TagKind::Genre, name).unwrap_or_default();
-        snapshot.removed().is_empty() || items.iter().any(|item| !snapshot.is_removed(ItemIdx(*item)))
-    };
-    names.filter(|name| !name.is_empty()).filter(is_left).collect()
+    let names = snapshot.tags().names(TagKind::Genre).map(|(name, _)| name.into_owned());
+    names.filter(|name| !name.is_empty() && left(snapshot, TagKind::Genre, name).is_some()).collect()
+}
+
+/// The tracks that are tagged `name`, where one is left of them.
+pub(super) fn left<'a>(snapshot: &'a Snapshot, kind: TagKind, name: &str) -> Option<&'a [u32]> {
+    let items = snapshot.tags().items(kind, name)?;
+    // Ids of a damaged file may be out of range.
+    let is_left =
+        |item: &u32| (*item as usize) < snapshot.items().len() && !snapshot.is_removed(ItemIdx(*item));
+    items.iter().any(is_left).then_some(items)
 }
 
 /// The tracks of a genre and its name as it is compared. Catalogues differ in how they part its words, so `hip-hop` also finds
 /// `hip hop`, and the other way round.
 pub(super) fn tagged<'a>(snapshot: &'a Snapshot, name: &str) -> Option<(String, &'a [u32])> {
-    let spellings = [name.to_owned(), name.replace('-', " "), name.replace(' ', "-")];
+    let name = fold(name);
+    let spellings = [name.clone(), name.replace('-', " "), name.replace(' ', "-")];
     spellings.into_iter().find_map(|name| {
-        let items = snapshot.tags().items(TagKind::Genre, &name)?;
+        let items = left(snapshot, TagKind::Genre, &name)?;
         Some((name, items))
     })
 }

@@ -2,10 +2,12 @@
 //! read (`docs/spotify.md` lists them); the native API says null.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
 use crate::content::{TrackRecord, album_id, artist_id};
+use crate::feature::Feature;
 use crate::query::QueryError;
 use crate::snapshot::Snapshot;
 use crate::track::{ItemIdx, TrackId, value};
@@ -16,6 +18,9 @@ use super::links::Links;
 const UNKNOWN_DATE: &str = "0000";
 /// The quietest level a track can have, for one whose level is unknown.
 const UNKNOWN_LOUDNESS: f64 = -60.0;
+
+/// Lengths that any client can hold.
+const MILLISECONDS: RangeInclusive<i64> = 0..=i32::MAX as i64;
 
 /// By place: `{"spotify": "https://open.spotify.com/..."}`, or nothing.
 type Urls = BTreeMap<&'static str, String>;
@@ -119,8 +124,8 @@ impl Objects<'_> {
             album: self.album(&record, &artists, item),
             artists,
             available_markets: [],
-            disc_number: record.disc_number.unwrap_or(1),
-            duration_ms: self.whole(value::DURATION_MS, item).unwrap_or(0),
+            disc_number: small(record.disc_number).unwrap_or(1),
+            duration_ms: self.whole(value::DURATION_MS, MILLISECONDS, item).unwrap_or(0),
             explicit: self.snapshot.items().explicit(item).unwrap_or(false),
             external_ids: Urls::new(),
             external_urls: urls("track", &id),
@@ -130,9 +135,9 @@ impl Objects<'_> {
             is_local: false,
             is_playable: true,
             name: record.name.unwrap_or_default(),
-            popularity: self.whole(value::POPULARITY, item),
+            popularity: self.whole(value::POPULARITY, 0..=100, item),
             preview_url: None,
-            track_number: record.track_number.unwrap_or(0),
+            track_number: small(record.track_number).unwrap_or(0),
             r#type: "track",
         })
     }
@@ -150,26 +155,26 @@ impl Objects<'_> {
             value::TEMPO,
             value::VALENCE,
         ];
-        let raw = |name| self.snapshot.raw(name, item);
+        let raw = |name| self.raw(name, item);
         ANALYSED.into_iter().find_map(raw)?;
         let number = |name| raw(name).unwrap_or(0.0);
-        let whole = |name, unknown| self.whole(name, item).unwrap_or(unknown);
+        let whole = |name, range, unknown| self.whole(name, range, item).unwrap_or(unknown);
         let id = self.snapshot.items().id(item).into_owned();
         Some(AudioFeatures {
             acousticness: number(value::ACOUSTICNESS),
             // Not served here; clients want an address.
             analysis_url: format!("https://api.spotify.com/v1/audio-analysis/{id}"),
             danceability: number(value::DANCEABILITY),
-            duration_ms: whole(value::DURATION_MS, 0),
+            duration_ms: whole(value::DURATION_MS, MILLISECONDS, 0),
             energy: number(value::ENERGY),
             instrumentalness: number(value::INSTRUMENTALNESS),
-            key: whole(value::KEY, -1),
+            key: whole(value::KEY, 0..=11, -1),
             liveness: number(value::LIVENESS),
             loudness: raw(value::LOUDNESS).unwrap_or(UNKNOWN_LOUDNESS),
-            mode: whole(value::MODE, -1),
+            mode: whole(value::MODE, 0..=1, -1),
             speechiness: number(value::SPEECHINESS),
             tempo: number(value::TEMPO),
-            time_signature: whole(value::TIME_SIGNATURE, 4),
+            time_signature: whole(value::TIME_SIGNATURE, 3..=7, 4),
             track_href: self.links.track(&id),
             r#type: "audio_features",
             uri: format!("spotify:track:{id}"),
@@ -183,7 +188,7 @@ impl Objects<'_> {
         let main_artist = record.artists.first().map_or("", String::as_str);
         let named = record.album.as_deref().map(|title| album_id(title, main_artist, known));
         let id = named.or_else(|| known.map(str::to_owned));
-        let year = || self.whole(value::RELEASE_YEAR, item).map(|year| format!("{year:04}"));
+        let year = || self.whole(value::RELEASE_YEAR, 1..=9_999, item).map(|year| format!("{year:04}"));
         let release_date = record.release_date.clone().or_else(year).unwrap_or_else(|| UNKNOWN_DATE.into());
         Album {
             album_type: "album",
@@ -206,10 +211,23 @@ impl Objects<'_> {
         }
     }
 
-    /// Whole by nature.
-    fn whole(&self, name: &str, item: ItemIdx) -> Option<i64> {
-        self.snapshot.raw(name, item).map(|value| value.round() as i64)
+    /// Whole by nature. Clients refuse a whole answer for one value out of the range of its field, so that counts as unknown.
+    fn whole(&self, name: &str, range: RangeInclusive<i64>, item: ItemIdx) -> Option<i64> {
+        self.raw(name, item).map(|value| value.round() as i64).filter(|value| range.contains(value))
     }
+
+    /// The raw value of the feature of this name, wherever the schema takes it from, as for filters.
+    fn raw(&self, name: &str, item: ItemIdx) -> Option<f64> {
+        let feature = self.snapshot.schema().feature(name).map(|(_, feature)| feature);
+        let column =
+            feature.filter(|feature| !feature.transform.takes_vector()).map_or(name, Feature::source);
+        self.snapshot.raw(column, item)
+    }
+}
+
+/// What any client can hold.
+fn small(number: Option<u32>) -> Option<u32> {
+    number.filter(|number| i32::try_from(*number).is_ok())
 }
 
 /// At least one, because clients take the first without looking: with an empty name where nobody is known.

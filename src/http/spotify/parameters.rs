@@ -1,5 +1,6 @@
 //! The parameters of recommendations -> seeds, and a query without them.
 
+use crate::feature::Schema;
 use crate::query::SimilarRequest;
 use crate::track::value;
 
@@ -37,15 +38,19 @@ impl Asked {
         }
         let mut seeds = Vec::new();
         for kind in [SeedKind::Artist, SeedKind::Genre, SeedKind::Track] {
-            seeds.extend(given.list(kind.parameter()).into_iter().map(|id| Seed::new(kind, id)));
+            seeds.extend(given.list(kind.parameter()).into_iter().map(|id| Seed::new(kind, &id)));
         }
         check_number(seeds.len())?;
         features(&mut given, '_', &mut request)?;
-        // Known to every catalogue, whatever its schema.
-        request.filters.popularity = request.filters.features.remove(value::POPULARITY);
         given.finish_lenient(KNOWN, |name| !OURS.iter().any(|prefix| name.starts_with(prefix)))?;
         Ok(Self { seeds, request })
     }
+}
+
+/// Passes over targets of what is Spotify's and no feature here: nothing in this catalogue could be pulled there.
+pub(super) fn forget_unknown_targets(schema: &Schema, request: &mut SimilarRequest) {
+    let is_spotifys = |name: &str| name != value::RELEASE_YEAR && value::ALL.contains(&name);
+    request.targets.retain(|name, _| !is_spotifys(name) || schema.feature(name).is_some());
 }
 
 fn check_number(n_seeds: usize) -> Result<(), Problem> {
@@ -63,8 +68,7 @@ fn check_number(n_seeds: usize) -> Result<(), Problem> {
 
 /// The parameter that a field of the query corresponds to; `query` is what was given.
 pub(super) fn parameter_of(field: &str, query: &str) -> String {
-    let field = field.replacen("filters.popularity", "filters.features.popularity", 1);
-    match field.as_str() {
+    match field {
         "k" => "limit".to_owned(),
         field => feature_parameter(field, query, '_').unwrap_or_else(|| field.to_owned()),
     }
@@ -82,8 +86,8 @@ mod tests {
         let kinds: Vec<(SeedKind, &str)> = seeds.iter().map(|seed| (seed.kind, seed.id.as_str())).collect();
         let (artist, genre, track) = (SeedKind::Artist, SeedKind::Genre, SeedKind::Track);
         assert_eq!(kinds, [(artist, "a"), (artist, "b"), (genre, "hip-hop"), (track, "t")]);
-        let json = r#"{"k": 7, "targets": {"tempo": 120, "key": 5}, "weights": {"tempo": 3}, "filters": {"popularity": {"min": 20},
-            "features": {"energy": {"min": 0.2, "max": 0.9}, "duration_ms": {"max": 300000}}}}"#;
+        let json = r#"{"k": 7, "targets": {"tempo": 120, "key": 5}, "weights": {"tempo": 3}, "filters": {
+            "features": {"popularity": {"min": 20}, "energy": {"min": 0.2, "max": 0.9}, "duration_ms": {"max": 300000}}}}"#;
         assert_eq!(request, serde_json::from_str(json).unwrap());
         assert_eq!(Asked::parse("seed_tracks=t").unwrap().request.k, DEFAULT_LIMIT);
     }
@@ -115,7 +119,7 @@ mod tests {
             ("weights.energy", "weight_energy"),
             ("filters.features.temppo", "min_temppo"),
             ("filters.features.energy.max", "max_energy"),
-            ("filters.popularity.min", "min_popularity"),
+            ("filters.features.popularity.min", "min_popularity"),
         ] {
             assert_eq!(parameter_of(field, query), parameter);
         }

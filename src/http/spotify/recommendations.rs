@@ -7,6 +7,7 @@ use std::time::Instant;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
+use crate::distance::stride;
 use crate::query::QueryError;
 use crate::snapshot::Snapshot;
 use crate::track::ItemIdx;
@@ -18,10 +19,10 @@ use super::super::state::{Served, State};
 use super::find;
 use super::links::Links;
 use super::objects::{Objects, Track};
-use super::parameters::{Asked, parameter_of};
+use super::parameters::{Asked, forget_unknown_targets, parameter_of};
 use super::seeds::{Seed, SeedObject, add, n_to_average};
 
-/// What it takes to add a track to a mean, in microseconds.
+/// What it takes to add 16 numbers of a track to a mean, in microseconds.
 const AVERAGE_US: f64 = 0.1;
 
 #[derive(Debug, Serialize)]
@@ -43,7 +44,9 @@ async fn answer(state: &web::Data<State>, asked: Asked, links: &Links) -> Result
     let started = Instant::now();
     let served = state.served();
     let Asked { seeds, mut request } = asked;
-    let estimated_us = n_to_average(&served.snapshot, &seeds) as f64 * AVERAGE_US;
+    forget_unknown_targets(served.snapshot.schema(), &mut request);
+    let n_numbers = n_to_average(&served.snapshot, &seeds) * stride(served.snapshot.vectors().dim());
+    let estimated_us = n_numbers as f64 / 16.0 * AVERAGE_US;
     let (seeds, known, request) = {
         let served = Arc::clone(&served);
         let job = move || {
@@ -68,8 +71,8 @@ fn seed_objects(work: &Work, seeds: &[Seed], known: &[bool], links: &Links) -> V
         work.prepared.excluded.len() - snapshot.excluded().len() - work.prepared.collapsed_into_seeds.len();
     let n_pool = snapshot.items().len() - snapshot.removed().len() - n_seeds;
     let object = |(seed, known): (&Seed, &bool)| match known {
-        true => seed.object(links, n_pool, work.plan.n_accepted),
-        false => seed.object(links, 0, 0),
+        true => seed.object(snapshot, links, n_pool, work.plan.n_accepted),
+        false => seed.object(snapshot, links, 0, 0),
     };
     seeds.iter().zip(known).map(object).collect()
 }
@@ -84,9 +87,13 @@ async fn found(state: &web::Data<State>, work: Work, started: Instant) -> Result
     items_of(&served, &pieces.joined(started.elapsed()))
 }
 
-async fn searched(state: &State, work: Work, started: Instant) -> Result<Vec<ItemIdx>, Problem> {
-    let auto = work.prepared.is_auto();
-    let (plan, ranking) = run(work.estimated_us, move || Ok(work.find()?)).await?;
+async fn searched(state: &web::Data<State>, work: Work, started: Instant) -> Result<Vec<ItemIdx>, Problem> {
+    let (auto, estimated_us) = (work.prepared.is_auto(), work.estimated_us);
+    let job = {
+        let state = state.clone();
+        move || Ok(work.find(&state)?)
+    };
+    let (plan, ranking) = run(estimated_us, job).await?;
     state.metrics().searched(plan.engine.name(), auto, started.elapsed());
     Ok(ranking.hits.into_iter().map(|hit| hit.item).collect())
 }

@@ -1,12 +1,15 @@
 //! `GET /spotify/v1/search?type=track&q=`: search by title, artist and what the fields of a query ask for.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use crate::content::TagKind;
-use crate::query::{Filters, QueryError};
+use crate::content::{TagKind, fold};
+use crate::index::ItemSet;
+use crate::query::{Bounds, QueryError};
 use crate::snapshot::Snapshot;
 use crate::track::{ItemIdx, value};
 
@@ -22,8 +25,10 @@ use super::search_query::SearchQuery;
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 50;
 const TYPE: &str = "track";
-/// Artists that part of a name may stand for.
-const MAX_ARTISTS: usize = 10_000;
+/// Different words of a name by which artists are looked for.
+const MAX_NAME_WORDS: usize = 16;
+/// Tracks whose album one search reads: all of the largest public catalogue.
+const MAX_ALBUMS_READ: usize = 300_000;
 
 #[derive(Debug, Serialize)]
 struct Found {
@@ -90,7 +95,7 @@ fn page(snapshot: &Snapshot, asked: &Asked, links: &Links) -> Result<Page, Probl
     let Asked { q, query, limit, offset } = asked;
     let (limit, offset) = (*limit, *offset);
     let end = offset.saturating_add(limit);
-    let (items, total) = if query.hopeless { Default::default() } else { find(snapshot, query, end)? };
+    let (items, total) = if query.hopeless { Default::default() } else { find(snapshot, query, end) };
     let objects = Objects { snapshot, links };
     let items = items.into_iter().skip(offset).map(|item| objects.track(item));
     Ok(Page {
@@ -105,30 +110,38 @@ fn page(snapshot: &Snapshot, asked: &Asked, links: &Links) -> Result<Page, Probl
 }
 
 /// The best `n` tracks, best first, and how many there are.
-fn find(snapshot: &Snapshot, query: &SearchQuery, n: usize) -> Result<(Vec<ItemIdx>, usize), QueryError> {
+fn find(snapshot: &Snapshot, query: &SearchQuery, n: usize) -> (Vec<ItemIdx>, usize) {
     let column = snapshot.raw_column(value::POPULARITY);
     let popularity = |item: ItemIdx| column.map_or(f64::NAN, |column| column[item.as_usize()]);
-    let mut allowed = Vec::new();
-    for filters in filters(snapshot, query) {
-        allowed.extend(filters.compile(snapshot)?);
-    }
-    let albums: Vec<String> = query.albums.iter().map(|title| title.to_lowercase()).collect();
-    let accept = |item: ItemIdx| {
+    let years = query.year.map(|years| (years, snapshot.raw_column(value::RELEASE_YEAR)));
+    let sets = sets(snapshot, query);
+    let passes = |item: ItemIdx| {
         !snapshot.is_removed(item)
-            && allowed.iter().all(|filter| filter.allowed.items().contains(item))
-            && (albums.is_empty() || is_on(snapshot, item, &albums))
+            && sets.iter().all(|set| set.contains(item))
+            && years
+                .is_none_or(|(years, column)| column.is_some_and(|of| is_within(years, of[item.as_usize()])))
     };
+    // Last, because this one takes longest.
+    let albums = Albums::new(snapshot, &query.albums);
     if !query.text.is_empty() {
+        let accept = |item| passes(item) && albums.have(item);
         let found = snapshot.titles().matches(&query.text, n, popularity, accept);
-        return Ok((found.hits.iter().map(|hit| hit.item).collect(), found.n_matching));
+        return (found.hits.iter().map(|hit| hit.item).collect(), found.n_matching);
     }
     let all = (0..snapshot.items().len() as u32).map(ItemIdx);
     let mut found: Vec<(f64, ItemIdx)> =
-        all.filter(|item| accept(*item)).map(|item| (popularity(item), item)).collect();
-    let total = found.len();
+        all.filter(|item| passes(*item)).map(|item| (popularity(item), item)).collect();
     found.sort_unstable_by(more_popular);
+    // In this order, so that what is beyond the limit is what hardly anybody means.
+    found.retain(|(_, item)| albums.have(*item));
+    let total = found.len();
     found.truncate(n);
-    Ok((found.into_iter().map(|(_, item)| item).collect(), total))
+    (found.into_iter().map(|(_, item)| item).collect(), total)
+}
+
+fn is_within(bounds: Bounds, value: f64) -> bool {
+    // A missing value is NaN, which no comparison accepts.
+    bounds.min.is_none_or(|min| value >= min) && bounds.max.is_none_or(|max| value <= max)
 }
 
 /// The most popular first, those whose popularity is unknown last.
@@ -137,38 +150,68 @@ fn more_popular(one: &(f64, ItemIdx), other: &(f64, ItemIdx)) -> Ordering {
     known(other.0).total_cmp(&known(one.0)).then(one.1.cmp(&other.1))
 }
 
-/// What each field but the album asks for: a track has to pass them all.
-fn filters(snapshot: &Snapshot, query: &SearchQuery) -> Vec<Filters> {
-    let mut filters = vec![Filters { year: query.year, ..Filters::default() }];
-    for artist in &query.artists {
-        filters.push(Filters { artists: artists_called(snapshot, artist), ..Filters::default() });
-    }
-    for genre in &query.genres {
-        let name = genres::tagged(snapshot, genre).map_or_else(|| genre.clone(), |(name, _)| name);
-        filters.push(Filters { genres: vec![name], ..Filters::default() });
-    }
-    filters
+/// The tracks that each artist and each genre asks for: a track has to be in all of these.
+fn sets(snapshot: &Snapshot, query: &SearchQuery) -> Vec<ItemSet> {
+    let n_items = snapshot.items().len();
+    let artists = query.artists.iter().map(|artist| by(snapshot, artist));
+    let genres = query.genres.iter().map(|genre| {
+        let items = genres::tagged(snapshot, genre).map(|(_, items)| items).unwrap_or_default();
+        ItemSet::from_ids(n_items, items)
+    });
+    artists.chain(genres).collect()
 }
 
-/// The artist of this name, or those whose names have all its words; what nobody is called lets nothing pass.
-fn artists_called(snapshot: &Snapshot, name: &str) -> Vec<String> {
-    let tags = snapshot.tags();
-    if tags.items(TagKind::Artist, name).is_some() {
-        return vec![name.to_owned()];
+/// The tracks of the artist of this name, or where none of these is left, of those whose names have all its words.
+fn by(snapshot: &Snapshot, name: &str) -> ItemSet {
+    let n_items = snapshot.items().len();
+    if let Some(items) = genres::left(snapshot, TagKind::Artist, name) {
+        return ItemSet::from_ids(n_items, items);
     }
-    let name = name.to_lowercase();
-    let words: Vec<&str> = name.split_whitespace().collect();
+    let name = fold(name);
+    let mut words: Vec<&str> = Vec::new();
+    for word in name.split_whitespace() {
+        if !words.contains(&word) && words.len() < MAX_NAME_WORDS {
+            words.push(word);
+        }
+    }
     let has_all = |artist: &str| words.iter().all(|word| artist.split_whitespace().any(|part| part == *word));
-    let artists = tags.names(TagKind::Artist).map(|(artist, _)| artist);
-    let mut found: Vec<String> = artists
-        .filter(|artist| has_all(artist))
-        .take(MAX_ARTISTS)
-        .map(|artist| artist.into_owned())
-        .collect();
-    if found.is_empty() {
-        found.push(name);
+    let tags = snapshot.tags();
+    let artists = tags.names(TagKind::Artist).filter(|(artist, _)| has_all(artist));
+    let items = artists.filter_map(|(artist, _)| tags.items(TagKind::Artist, &artist));
+    ItemSet::from_ids(n_items, items.flatten())
+}
+
+/// Which tracks are on the albums that were asked for, as far as one search may look.
+struct Albums<'a> {
+    snapshot: &'a Snapshot,
+    /// In lower case; an album has to have all of these in its title.
+    titles: Vec<String>,
+    /// Of the tracks that were looked at: a search for words comes by more than once.
+    seen: RefCell<HashMap<ItemIdx, bool>>,
+}
+
+impl<'a> Albums<'a> {
+    fn new(snapshot: &'a Snapshot, titles: &[String]) -> Self {
+        let titles = titles.iter().map(|title| title.to_lowercase()).collect();
+        Self { snapshot, titles, seen: RefCell::default() }
     }
-    found
+
+    /// Whether the track is on one of them; all are where none was asked for.
+    fn have(&self, item: ItemIdx) -> bool {
+        if self.titles.is_empty() {
+            return true;
+        }
+        let mut seen = self.seen.borrow_mut();
+        if let Some(verdict) = seen.get(&item) {
+            return *verdict;
+        }
+        if seen.len() >= MAX_ALBUMS_READ {
+            return false;
+        }
+        let verdict = is_on(self.snapshot, item, &self.titles);
+        seen.insert(item, verdict);
+        verdict
+    }
 }
 
 /// Whether the title of its album has all of `titles` in it.

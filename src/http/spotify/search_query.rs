@@ -63,17 +63,21 @@ impl SearchQuery {
                 return Err(format!("`q` has more than {MAX_FIELDS} fields such as `artist:`"));
             }
             words.push(&rest[..start]);
-            let (value, left) = value(&rest[value_start..]);
+            let text = &rest[value_start..];
+            let name = &rest[start..value_start];
+            let (value, left) = if field == Field::Year { year_value(text) } else { value(text) };
             rest = left;
-            if value.is_empty() {
-                continue;
-            }
             match field {
+                Field::Year => match years(value) {
+                    Some(years) => parsed.year = Some(both(parsed.year, years)),
+                    // A title may have this in it.
+                    None => words.extend([name, value]),
+                },
+                _ if value.is_empty() => {}
                 Field::Track => words.push(value),
                 Field::Artist => parsed.artists.push(value.to_owned()),
                 Field::Album => parsed.albums.push(value.to_owned()),
                 Field::Genre => parsed.genres.push(value.to_owned()),
-                Field::Year => parsed.year = Some(years(value)?),
                 Field::Unknown => parsed.hopeless = true,
             }
         }
@@ -113,14 +117,30 @@ fn value(text: &str) -> (&str, &str) {
     (text[..end].trim(), &text[end..])
 }
 
-/// `1994` or `1990-1999`.
-fn years(text: &str) -> Result<Bounds, String> {
-    let year = |text: &str| text.trim().parse::<u16>().map(f64::from);
-    let (min, max) = text.split_once('-').unwrap_or((text, text));
-    match (year(min), year(max)) {
-        (Ok(min), Ok(max)) if min <= max => Ok(Bounds { min: Some(min), max: Some(max) }),
-        _ => Err(format!("`year:` in `q` is {text:?}; expected a year, or two like 1990-1999")),
+/// The same for a year, which is one word where all of it is none (`year:1994 blue`).
+fn year_value(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    let (whole, rest) = value(text);
+    if text.starts_with('"') || years(whole).is_some() {
+        return (whole, rest);
     }
+    text.split_at(whole.find(char::is_whitespace).unwrap_or(whole.len()))
+}
+
+/// `1994` or `1990-1999`; `None` for anything else.
+fn years(text: &str) -> Option<Bounds> {
+    let year = |text: &str| text.trim().parse::<u16>().map(f64::from).ok();
+    let (min, max) = text.split_once('-').unwrap_or((text, text));
+    let (min, max) = (year(min)?, year(max)?);
+    (min <= max).then_some(Bounds { min: Some(min), max: Some(max) })
+}
+
+/// What is within both; nothing may be.
+fn both(one: Option<Bounds>, other: Bounds) -> Bounds {
+    let Some(one) = one else { return other };
+    let larger = |one: Option<f64>, other| one.into_iter().chain(other).reduce(f64::max);
+    let smaller = |one: Option<f64>, other| one.into_iter().chain(other).reduce(f64::min);
+    Bounds { min: larger(one.min, other.min), max: smaller(one.max, other.max) }
 }
 
 #[cfg(test)]
@@ -160,12 +180,24 @@ mod tests {
     }
 
     #[test]
-    fn years_are_a_year_or_two() {
+    fn years_are_a_year_or_two_and_all_else_is_text() {
         let year = |min: f64, max: f64| Some(Bounds { min: Some(min), max: Some(max) });
         check("x year:1990-1999", SearchQuery { year: year(1990.0, 1999.0), ..of("x") });
         check("year:2001", SearchQuery { year: year(2001.0, 2001.0), ..of("") });
-        for wrong in ["year:nineties", "year:1999-1990", "year:1990-"] {
-            assert!(SearchQuery::parse(wrong).unwrap_err().contains("1990-1999"), "{wrong}");
+        check("year:\"2001\" x", SearchQuery { year: year(2001.0, 2001.0), ..of("x") });
+        check("year:1994 blue", SearchQuery { year: year(1994.0, 1994.0), ..of("blue") });
+        check(
+            "year: 1990 - 1999 artist:a",
+            SearchQuery { year: year(1990.0, 1999.0), artists: names(&["a"]), ..of("") },
+        );
+        check("year:1990-1999 year:1995-2005", SearchQuery { year: year(1995.0, 1999.0), ..of("") });
+        check("year:1990 year:1995 x", SearchQuery { year: year(1995.0, 1990.0), ..of("x") });
+        check("Happy New Year: Live", of("Happy New Year: Live"));
+        check("Happy New Year:", of("Happy New Year:"));
+        check("year:\"the cat\" artist:a", SearchQuery { artists: names(&["a"]), ..of("year: the cat") });
+        check("year:artist:a", SearchQuery { artists: names(&["a"]), ..of("year:") });
+        for text in ["year: nineties", "year: 1999-1990", "year: 1990-"] {
+            check(text, of(text));
         }
     }
 

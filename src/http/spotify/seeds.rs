@@ -1,12 +1,15 @@
 //! Seeds of recommendations. A track is a seed by itself; an artist or a genre is one by the mean of its tracks, has one vote like a
 //! track, and is no filter.
 
+use std::collections::HashSet;
+
 use actix_web::http::StatusCode;
 use serde::Serialize;
 
 use crate::content::TagKind;
 use crate::query::SimilarRequest;
 use crate::snapshot::Snapshot;
+use crate::track::{ItemIdx, unwrapped};
 
 use super::super::problem::Problem;
 use super::links::Links;
@@ -54,17 +57,24 @@ pub(super) struct SeedObject {
 }
 
 impl Seed {
-    /// Ids may come wrapped in a URI.
-    pub fn new(kind: SeedKind, id: String) -> Self {
-        let id = match id.strip_prefix("spotify:artist:") {
-            Some(rest) if kind == SeedKind::Artist => rest.to_owned(),
-            _ => id,
+    /// Ids may come wrapped in a URI or a link.
+    pub fn new(kind: SeedKind, id: &str) -> Self {
+        let id = match kind {
+            SeedKind::Artist => unwrapped(id, "artist"),
+            SeedKind::Genre => id,
+            SeedKind::Track => unwrapped(id, "track"),
         };
-        Self { kind, id }
+        Self { kind, id: id.to_owned() }
     }
 
     /// How it is answered; both pool sizes are 0 for an unknown one, which the answer owes nothing to.
-    pub fn object(&self, links: &Links, n_before_filters: usize, n_after: usize) -> SeedObject {
+    pub fn object(
+        &self,
+        snapshot: &Snapshot,
+        links: &Links,
+        n_before_filters: usize,
+        n_after: usize,
+    ) -> SeedObject {
         SeedObject {
             initial_pool_size: n_before_filters,
             after_filtering_size: n_after,
@@ -72,11 +82,21 @@ impl Seed {
             id: self.id.clone(),
             r#type: self.kind,
             href: match self.kind {
-                SeedKind::Artist => href("artist", &self.id),
+                SeedKind::Artist if self.is_imported(snapshot) => href("artist", &self.id),
+                SeedKind::Artist => None,
                 SeedKind::Genre => None,
                 SeedKind::Track => Some(links.track(&self.id)),
             },
         }
+    }
+
+    /// Whether the catalogue brought the id of an artist along: others are made of names, and are nobody's elsewhere.
+    fn is_imported(&self, snapshot: &Snapshot) -> bool {
+        let first = self.group(snapshot).and_then(|(_, _, items)| items.first().copied());
+        let in_range = first.filter(|item| (*item as usize) < snapshot.items().len());
+        // As one track of an artist, so all: one id is not made of a name and brought along.
+        let record = in_range.and_then(|item| snapshot.items().record(ItemIdx(item)).ok());
+        record.is_some_and(|record| record.artist_ids.contains(&self.id))
     }
 
     /// The group of tracks it stands for: its kind, its name within the generation, its tracks. A track stands for itself.
@@ -84,7 +104,7 @@ impl Seed {
         match self.kind {
             SeedKind::Track => None,
             SeedKind::Artist => {
-                let items = snapshot.tags().items(TagKind::ArtistId, &self.id)?;
+                let items = genres::left(snapshot, TagKind::ArtistId, &self.id)?;
                 Some((TagKind::ArtistId, self.id.clone(), items))
             }
             SeedKind::Genre => {
@@ -101,22 +121,29 @@ pub(super) fn n_to_average(snapshot: &Snapshot, seeds: &[Seed]) -> usize {
     groups.map(|(kind, name, items)| snapshot.n_to_average(kind, &name, items)).sum()
 }
 
-/// Adds `seeds` to `request`; for each, whether it is known. An error where none is.
+/// Adds `seeds` to `request`, each once however often and in whatever spelling it is given; for each, whether it is known. An
+/// error where none is.
 pub(super) fn add(
     snapshot: &Snapshot,
     seeds: &[Seed],
     request: &mut SimilarRequest,
 ) -> Result<Vec<bool>, Problem> {
     let mut known = Vec::with_capacity(seeds.len());
+    let mut groups = HashSet::new();
     for seed in seeds {
-        let mean =
-            seed.group(snapshot).and_then(|(kind, name, items)| snapshot.group_mean(kind, &name, items));
-        let is_track = seed.kind == SeedKind::Track && find(snapshot, &seed.id).is_some();
-        known.push(is_track || mean.is_some());
-        if is_track {
-            request.seeds.push(seed.id.clone());
+        if seed.kind == SeedKind::Track {
+            let is_known = find(snapshot, &seed.id).is_some();
+            known.push(is_known);
+            if is_known && !request.seeds.contains(&seed.id) {
+                request.seeds.push(seed.id.clone());
+            }
+            continue;
         }
-        request.groups.extend(mean);
+        let group = seed.group(snapshot);
+        let mean = group.as_ref().and_then(|(kind, name, items)| snapshot.group_mean(*kind, name, items));
+        known.push(mean.is_some());
+        let is_new = group.is_some_and(|(kind, name, _)| groups.insert((kind, name)));
+        request.groups.extend(mean.filter(|_| is_new));
     }
     if known.contains(&true) {
         return Ok(known);

@@ -20,7 +20,7 @@ struct OfEngine {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfDropped {
     engine: &'static str,
-    /// `queue_full`, `superseded` or `failed`.
+    /// `queue_full`, `superseded`, `failed` or `stopped`.
     reason: &'static str,
 }
 
@@ -33,6 +33,8 @@ pub(super) enum Dropped {
     Superseded,
     /// The engine did not answer.
     Failed,
+    /// Nobody measures any more: the thread has ended.
+    Stopped,
 }
 
 /// Counted since the start, but for what is of the window.
@@ -60,7 +62,7 @@ impl Figures {
         registry.register(
             "live_recall_dropped",
             "Queries taken and not measured: there was no time (queue_full), another generation is served by now \
-             (superseded), the engine did not answer (failed)",
+             (superseded), the engine did not answer (failed), nobody measures any more (stopped)",
             self.dropped.clone(),
         );
     }
@@ -74,6 +76,7 @@ impl Figures {
             Dropped::QueueFull => "queue_full",
             Dropped::Superseded => "superseded",
             Dropped::Failed => "failed",
+            Dropped::Stopped => "stopped",
         };
         self.dropped.get_or_create(&OfDropped { engine: engine.name(), reason }).inc();
     }

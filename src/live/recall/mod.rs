@@ -15,7 +15,7 @@
 mod figures;
 mod window;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ use window::Windows;
 const QUEUE: usize = 64;
 /// The largest `k` of a query that is taken: beyond, one query would take the time of many.
 const MAX_MEASURED_K: usize = 1_000;
+/// The longest rest, however small the share.
+const MAX_REST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -131,9 +133,12 @@ impl LiveRecall {
             prepared.allowed = served.snapshot.remaining().map(Arc::clone);
         }
         let query = Query { served: Arc::clone(served), prepared, plan: plan.clone() };
-        if queries.try_send(query).is_err() {
-            self.shared.figures.dropped(plan.engine, Dropped::QueueFull);
-        }
+        let why = match queries.try_send(query) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => Dropped::QueueFull,
+            Err(TrySendError::Disconnected(_)) => Dropped::Stopped,
+        };
+        self.shared.figures.dropped(plan.engine, why);
     }
 
     /// What was measured of late of `generation`, by engine.
@@ -208,9 +213,11 @@ fn run(live: &Live, shared: &Shared, cpu_share: f64, asked: &Receiver<Query>, st
     }
 }
 
-/// How long to rest after working for so long, so that the work is `cpu_share` of the time.
+/// How long to rest after working for so long, so that the work is `cpu_share` of the time; a day at most.
 fn rest(worked: Duration, cpu_share: f64) -> Duration {
-    worked.mul_f64((1.0 / cpu_share - 1.0).max(0.0))
+    let seconds = worked.as_secs_f64() * (1.0 / cpu_share - 1.0).max(0.0);
+    // Beyond what a duration can hold, infinity included.
+    Duration::try_from_secs_f64(seconds).map_or(MAX_REST, |rest| rest.min(MAX_REST))
 }
 
 /// Tie-aware recall of what the plan finds, against a scan that scores every row that may be returned.

@@ -124,4 +124,8 @@ fn rests_are_as_long_as_the_share_asks_for() {
     assert_eq!(rest(work, 1.0), Duration::ZERO);
     assert_eq!(rest(work, 0.5), work);
     assert_eq!(rest(work, 0.02).as_millis(), 98);
+    for tiny in [1e-9, 1e-300, f64::MIN_POSITIVE, 5e-324] {
+        assert_eq!(rest(work, tiny), MAX_REST, "{tiny}");
+    }
+    assert_eq!(rest(Duration::ZERO, 5e-324), MAX_REST, "no number times infinity");
 }

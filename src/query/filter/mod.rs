@@ -49,12 +49,9 @@ impl<'a> CheckedFilter<'a> {
         let mut canonical = Canonical::of_lists(filters);
         for (name, bounds) in &filters.features {
             let field = format!("filters.features.{name}");
-            let (_, feature) = find_feature(snapshot.schema(), name, field.clone())?;
-            if feature.transform.takes_vector() {
-                return Err(QueryError::VectorFilter { feature: name.clone() });
-            }
+            let column = column_of(snapshot, name, &field)?;
             check_bounds(&field, *bounds)?;
-            canonical.within(feature.source(), *bounds);
+            canonical.within(column, *bounds);
         }
         let ranges = [
             ("filters.year", value::RELEASE_YEAR, filters.year),
@@ -103,11 +100,6 @@ impl<'a> CheckedFilter<'a> {
 }
 
 impl Filters {
-    /// The items of `snapshot` that pass; `None` where all do. Removed ones are left out only where they are many.
-    pub fn compile(&self, snapshot: &Snapshot) -> Result<Option<Arc<CompiledFilter>>, QueryError> {
-        Ok(CheckedFilter::new(snapshot, self)?.map(|checked| checked.compile(snapshot)))
-    }
-
     /// Whether compiling these takes next to no time, because they were compiled lately or let everything pass. Filters
     /// that make no sense are refused quickly, too.
     pub fn are_compiled(&self, snapshot: &Snapshot) -> bool {
@@ -118,6 +110,18 @@ impl Filters {
             Ok(Some(filter)) => snapshot.filters().contains(&filter.key),
             Ok(None) | Err(_) => true,
         }
+    }
+}
+
+/// The raw column that bounds of `name` are about: that of the feature, or one that is kept though it is no feature's.
+fn column_of<'a>(snapshot: &'a Snapshot, name: &'a str, field: &str) -> Result<&'a str, QueryError> {
+    match find_feature(snapshot.schema(), name, field.to_owned()) {
+        Ok((_, feature)) if feature.transform.takes_vector() => {
+            Err(QueryError::VectorFilter { feature: name.to_owned() })
+        }
+        Ok((_, feature)) => Ok(feature.source()),
+        Err(_) if snapshot.raw_column(name).is_some() => Ok(name),
+        Err(unknown) => Err(unknown),
     }
 }
 
