@@ -68,7 +68,7 @@ fn what_liked_tracks_share_counts_more_than_what_they_do_not() {
     let (_directory, snapshot) = catalogue();
     let learned = infer(&snapshot, &request(ids((0..100).step_by(9)), Vec::new())).unwrap();
     let gain = |feature| gain(&snapshot, &learned, feature);
-    assert!(gain("energy") > 5.0 * gain("valence"), "{learned:?}");
+    assert!(gain("energy") > 4.0 * gain("valence"), "{learned:?}");
     assert!(gain("valence") > gain("tempo"), "half of its range is closer than all of it: {learned:?}");
     assert_eq!((learned.n_liked, learned.n_disliked, learned.anchor), (12, 0, 0.5));
     assert!(learned.confidence["energy"] > learned.confidence["valence"]);
