@@ -228,7 +228,7 @@ fn a_flag_names_what_is_asked_before_the_environment_does() {
         command.args(arguments).output().unwrap()
     };
     check_fails(&ask(&[]), 2, &["ftp://x"]);
-    assert!(stdout(&ask(&["--indexes", "."])).starts_with('#'));
+    assert!(stdout(&ask(&["--indexes", "."])).trim_start().starts_with('#'));
     check_fails(&ask(&["--name", "mian"]), 1, &["no snapshot `mian`"]);
     check_fails(&ask(&["--indexes", ".", "--server", "ftp://y"]), 2, &["ftp://y"]);
     check_fails(&ask(&["--indexes", ".", "--user", "me"]), 2, &["--user"]);
