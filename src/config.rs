@@ -46,6 +46,8 @@ pub const K: RangeInclusive<u64> = 1..=MAX_K as u64;
 pub const BATCH_REQUESTS: RangeInclusive<u64> = 1..=100_000;
 /// What `max_batch_results` may be.
 pub const BATCH_RESULTS: RangeInclusive<u64> = 1..=100_000_000;
+/// What `max_feedback` may be.
+pub const FEEDBACK: RangeInclusive<u64> = 0..=1_000_000_000;
 /// What `batch_threads` may be.
 pub const BATCH_THREADS: RangeInclusive<u64> = 0..=1_024;
 /// What `filter_cache_mib` may be.
@@ -125,6 +127,8 @@ pub struct ConfigFile {
     pub max_batch_requests: Option<u64>,
     /// The most results of a batch.
     pub max_batch_results: Option<u64>,
+    /// The most thumbs of all users together.
+    pub max_feedback: Option<u64>,
     /// Threads that batches are searched for on; 0 for one less than there are cores.
     pub batch_threads: Option<u64>,
     /// Memory for compiled filters.
@@ -194,6 +198,7 @@ impl ConfigFile {
             ("max_k", file.max_k, K),
             ("max_batch_requests", file.max_batch_requests, BATCH_REQUESTS),
             ("max_batch_results", file.max_batch_results, BATCH_RESULTS),
+            ("max_feedback", file.max_feedback, FEEDBACK),
             ("batch_threads", file.batch_threads, BATCH_THREADS),
             ("filter_cache_mib", file.filter_cache_mib, FILTER_CACHE_MIB),
             ("poll_seconds", file.poll_seconds, POLL_SECONDS),
@@ -266,6 +271,7 @@ impl ConfigFile {
             ("NEARFIELD_MAX_K", number(self.max_k)),
             ("NEARFIELD_MAX_BATCH_REQUESTS", number(self.max_batch_requests)),
             ("NEARFIELD_MAX_BATCH_RESULTS", number(self.max_batch_results)),
+            ("NEARFIELD_MAX_FEEDBACK", number(self.max_feedback)),
             ("NEARFIELD_BATCH_THREADS", number(self.batch_threads)),
             ("NEARFIELD_FILTER_CACHE_MIB", number(self.filter_cache_mib)),
             ("NEARFIELD_POLL_SECONDS", number(self.poll_seconds)),

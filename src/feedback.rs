@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::learn::{Learned, Prior, learn};
 use crate::query::UserWeights;
 use crate::snapshot::Snapshot;
-use crate::store::{FeedbackStore, StoreError, ThumbChange, Thumbs, UserKey};
+use crate::store::{FeedbackStore, MAX_ALL_THUMBS, StoreError, ThumbChange, Thumbs, UserKey};
 use crate::track::TrackId;
 
 /// Users whose weights are kept.
@@ -41,6 +41,8 @@ pub enum FeedbackError {
 /// Feedback and what was learned from it.
 pub struct Feedback {
     open: Option<Box<OpenStore>>,
+    /// The most thumbs of all users together.
+    max_all: u64,
     store: Mutex<Option<Arc<dyn FeedbackStore>>>,
     failed: Mutex<Option<Instant>>,
     /// By user and edition of a snapshot.
@@ -67,6 +69,7 @@ impl Feedback {
     pub fn off() -> Self {
         Self {
             open: None,
+            max_all: MAX_ALL_THUMBS,
             store: Mutex::default(),
             failed: Mutex::default(),
             learned: moka::sync::Cache::builder().max_capacity(MAX_USERS).time_to_live(FRESH).build(),
@@ -80,6 +83,11 @@ impl Feedback {
         Self { open: Some(open), ..Self::off() }
     }
 
+    /// The same with another limit of the thumbs of all users together.
+    pub fn with_max_all(self, max_all: u64) -> Self {
+        Self { max_all, ..self }
+    }
+
     /// The thumbs of a user.
     pub fn thumbs(&self, user: &UserKey) -> Result<Thumbs, FeedbackError> {
         match self.store(false)? {
@@ -91,7 +99,7 @@ impl Feedback {
     /// Makes a change; durable when it returns. Returns the user's thumbs after it.
     pub fn change(&self, user: &UserKey, change: &ThumbChange) -> Result<Thumbs, FeedbackError> {
         let store = self.store(true)?.ok_or(FeedbackError::Off)?;
-        let changed = self.ask(|| store.change_thumbs(user, change));
+        let changed = self.ask(|| store.change_thumbs(user, change, self.max_all));
         // Also where it failed: it may have been made all the same.
         self.epoch(user).fetch_add(1, Ordering::AcqRel);
         changed
@@ -147,8 +155,12 @@ impl Feedback {
             return Err(FeedbackError::Paused);
         }
         let asked = ask();
-        // That a user has enough is no failure.
-        let has_failed = !matches!(asked, Ok(_) | Err(StoreError::TooManyThumbs { .. }));
+        // What is wrong with one user, or enough, is no failure of the store.
+        let has_failed = !matches!(
+            asked,
+            Ok(_)
+                | Err(StoreError::TooManyThumbs { .. } | StoreError::FeedbackFull { .. } | StoreError::Thumb)
+        );
         *failed() = has_failed.then(Instant::now);
         Ok(asked?)
     }
@@ -177,17 +189,20 @@ mod tests {
 
     use super::*;
 
-    /// Fails as often as it is told to.
+    /// Fails, and counts how often it is read.
     struct Broken(Arc<AtomicUsize>);
 
     impl FeedbackStore for Broken {
-        fn thumbs(&self, _: &UserKey) -> Result<Thumbs, StoreError> {
+        fn thumbs(&self, user: &UserKey) -> Result<Thumbs, StoreError> {
             self.0.fetch_add(1, Ordering::Relaxed);
-            Err(StoreError::Thumb)
+            Err(match user.as_str() {
+                "damaged" => StoreError::Thumb,
+                _ => StoreError::Location { scheme: None },
+            })
         }
 
-        fn change_thumbs(&self, _: &UserKey, _: &ThumbChange) -> Result<Thumbs, StoreError> {
-            Err(StoreError::TooManyThumbs { got: 1 })
+        fn change_thumbs(&self, _: &UserKey, _: &ThumbChange, max_all: u64) -> Result<Thumbs, StoreError> {
+            Err(StoreError::FeedbackFull { max_all })
         }
 
         fn forget_user(&self, _: &UserKey) -> Result<u64, StoreError> {
@@ -204,12 +219,18 @@ mod tests {
         let n_asked = Arc::new(AtomicUsize::new(0));
         let store = Arc::clone(&n_asked);
         let feedback = Feedback::kept(Box::new(move |_| Ok(Some(Arc::new(Broken(Arc::clone(&store)))))));
+        let feedback = feedback.with_max_all(9);
         let full = feedback.change(&user(), &ThumbChange::default()).unwrap_err();
-        assert!(matches!(full, FeedbackError::Store(StoreError::TooManyThumbs { .. })));
+        assert!(matches!(full, FeedbackError::Store(StoreError::FeedbackFull { max_all: 9 })));
         assert_eq!(feedback.forget(&user()).unwrap(), 7, "that was no failure");
-        assert!(matches!(feedback.thumbs(&user()), Err(FeedbackError::Store(StoreError::Thumb))));
+        let damaged = UserKey::parse("damaged").unwrap();
+        for _ in 0..2 {
+            assert!(matches!(feedback.thumbs(&damaged), Err(FeedbackError::Store(StoreError::Thumb))));
+        }
+        let failed = feedback.thumbs(&user());
+        assert!(matches!(failed, Err(FeedbackError::Store(StoreError::Location { .. }))), "others are asked");
         assert!(matches!(feedback.thumbs(&user()), Err(FeedbackError::Paused)));
-        assert_eq!(n_asked.load(Ordering::Relaxed), 1);
+        assert_eq!(n_asked.load(Ordering::Relaxed), 3);
     }
 
     #[test]

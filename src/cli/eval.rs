@@ -89,10 +89,12 @@ struct EvalReport<'a> {
 }
 
 pub(super) fn run(args: EvalArgs, context: &Context) -> Result<(), Failure> {
-    let snapshot = Snapshot::open(&args.snapshot.indexes, &args.snapshot.name, None)?;
+    let SnapshotFlags { indexes, name } = &args.snapshot;
     if let Some(file) = &args.playlists.playlists {
-        return on_playlists(&snapshot, file, &args, context);
+        // Tracks that were removed since are neither found nor to be found.
+        return on_playlists(&Snapshot::open_live(indexes, name)?, file, &args, context);
     }
+    let snapshot = Snapshot::open(indexes, name, None)?;
     let families = args.weights.iter().map(|name| Family::parse(name, snapshot.schema()));
     let families: Vec<Family> =
         families.collect::<Result<_, _>>().map_err(|error| Failure::Usage(error.to_string()))?;

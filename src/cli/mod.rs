@@ -153,7 +153,10 @@ fn parse() -> Result<(Cli, ConfigFile), Failure> {
         file = ConfigFile::find(std::env::args_os().skip(1)).map_err(usage)?;
     }
     let matches = file.as_defaults(Cli::command()).get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let (Command::Similar(args), Some((_, matches))) = (&mut cli.command, matches.subcommand()) {
+        args.settle(matches);
+    }
     Ok((cli, file))
 }
 

@@ -32,19 +32,29 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Text without control characters, which a title or a server may bring along and a terminal would obey.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+/// The same line by line.
+fn plain_lines(text: &dyn Display) -> String {
+    text.to_string().split('\n').map(plain).collect::<Vec<_>>().join("\n")
+}
+
 /// Says on standard error why the work failed.
 pub(super) fn print_failure(failure: &Failure) {
-    eprintln!("{} {failure}", style("error:").for_stderr().red().bold());
+    eprintln!("{} {}", style("error:").for_stderr().red().bold(), plain_lines(failure));
 }
 
 /// Says on standard error what should be known, though the work goes on.
 pub(super) fn warn(text: impl Display) {
-    eprintln!("{} {text}", style("warning:").for_stderr().yellow().bold());
+    eprintln!("{} {}", style("warning:").for_stderr().yellow().bold(), plain_lines(&text));
 }
 
 /// Says on standard error, in passing, what came of something.
 pub(super) fn note(text: impl Display) {
-    eprintln!("{}", style(text).for_stderr().dim());
+    eprintln!("{}", style(plain_lines(&text)).for_stderr().dim());
 }
 
 /// Logs to standard error.

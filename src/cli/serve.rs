@@ -11,8 +11,8 @@ use clap::builder::BoolishValueParser;
 use crate::artifact::SnapshotDir;
 use crate::cache::Cache;
 use crate::config::{
-    BATCH_REQUESTS, BATCH_RESULTS, BATCH_THREADS, BODY_BYTES, FILTER_CACHE_MIB, K, POLL_SECONDS, Secret,
-    TIMEOUT_SECONDS, TOKEN_VARIABLE, WORKERS,
+    BATCH_REQUESTS, BATCH_RESULTS, BATCH_THREADS, BODY_BYTES, FEEDBACK, FILTER_CACHE_MIB, K, POLL_SECONDS,
+    Secret, TIMEOUT_SECONDS, TOKEN_VARIABLE, WORKERS,
 };
 use crate::eval::below_floor;
 use crate::feedback::Feedback;
@@ -68,6 +68,10 @@ pub(crate) struct ServerFlags {
     #[arg(long, value_name = "N", env = "NEARFIELD_MAX_BATCH_RESULTS", default_value = "1000000",
         value_parser = clap::value_parser!(u64).range(BATCH_RESULTS))]
     pub max_batch_results: u64,
+    /// The most thumbs that are kept of all users together
+    #[arg(long, value_name = "N", env = "NEARFIELD_MAX_FEEDBACK", default_value = "1000000",
+        value_parser = clap::value_parser!(u64).range(FEEDBACK))]
+    pub max_feedback: u64,
     /// Threads that batches are searched for on; 0 for one less than there are cores
     #[arg(long, value_name = "N", env = "NEARFIELD_BATCH_THREADS", default_value = "0",
         value_parser = clap::value_parser!(u64).range(BATCH_THREADS))]
@@ -183,6 +187,7 @@ pub(crate) fn serve_snapshot(
     let recall = LiveRecall::start(Arc::clone(&live), flags.live_recall.settings())
         .map_err(|error| Failure::Work(format!("cannot start the thread of live recall: {error}").into()))?;
     let state = State::new(Arc::clone(&live), &which.indexes, flags.settings(admin))?;
+    let feedback = feedback.with_max_all(flags.max_feedback);
     let state = state.with_cache(cache).with_recall(recall).with_feedback(feedback);
     let state = web::Data::new(state);
     verify_in_background(&state);

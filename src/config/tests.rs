@@ -102,7 +102,7 @@ fn the_requested_file_is_found_among_the_arguments() {
 fn every_key_is_documented() {
     let everything = "store = ''\nlmdb_map_gib = 5\nmongo_database = ''\nmongo_collection = ''\nmongo_map = ''\n\
         mongo_patience_seconds = 5\nindexes = ''\nname = ''\nlog = ''\nbind = ''\ninsecure = true\nmax_body_bytes = 5000\n\
-        max_k = 5\nmax_batch_requests = 5\nmax_batch_results = 5\nbatch_threads = 5\nfilter_cache_mib = 5\n\
+        max_k = 5\nmax_batch_requests = 5\nmax_batch_results = 5\nmax_feedback = 5\nbatch_threads = 5\nfilter_cache_mib = 5\n\
         poll_seconds = 5\nmin_recall = 0.5\nlive_recall_share = 0.5\nlive_recall_cpu_share = 0.5\ncache_mib = 5\ncache_ttl_seconds = 5\ncache_prefix = 'x'\ncache_timeout_ms = 5\n\
         cache_redis_min_us = 5\nworkers = 5\nrequest_timeout_seconds = 5\nkeep_alive_seconds = 5\nshutdown_timeout_seconds = 5";
     let variables = parse(everything).unwrap().by_variable();

@@ -1,10 +1,11 @@
-//! Who may administer the server: whoever knows the token, or on a loopback address without a token, whoever reaches it.
+//! Who may administer the server: whoever knows the token, or on a loopback address without a token, whoever reaches it. And
+//! pages of other sites, which may change nothing.
 
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, ORIGIN};
+use actix_web::http::header::{AUTHORIZATION, HOST, ORIGIN};
 
 use crate::config::{Secret, TOKEN_VARIABLE};
 
@@ -48,6 +49,31 @@ pub(super) fn require_admin(access: &AdminAccess, request: &HttpRequest) -> Resu
             forbidden("admin_closed", detail)
         }
     }
+}
+
+/// Refuses what a page of another site sends from the browser of whoever looks at it. A page of this server, of this machine,
+/// and whatever is no page at all may pass.
+pub(super) fn refuse_other_sites(request: &HttpRequest) -> Result<(), Problem> {
+    let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
+    // Set by browsers alone; it holds where a proxy names another host.
+    let site = header("sec-fetch-site");
+    let is_foreign = match header(ORIGIN.as_str()) {
+        None => site == Some(b"cross-site"),
+        Some(origin) => {
+            site != Some(b"same-origin") && !is_local(origin) && !is_of(origin, header(HOST.as_str()))
+        }
+    };
+    if !is_foreign {
+        return Ok(());
+    }
+    let detail = "pages of other sites may not change feedback; send it from the server of that site";
+    Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail))
+}
+
+/// Whether a page comes from the host that the request is sent to.
+fn is_of(origin: &[u8], host: Option<&[u8]>) -> bool {
+    let authority = origin.windows(3).position(|part| part == b"://").map(|place| &origin[place + 3..]);
+    authority.is_some_and(|authority| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)))
 }
 
 /// The token of an `Authorization` header.
@@ -97,6 +123,31 @@ mod tests {
             check(&access, &[("Authorization", wrong)], Err("wrong_token"));
         }
         check(&access, &[("Origin", "http://localhost:8080")], Err("token_missing"));
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_told_from_ones_own() {
+        let check = |headers: &[(&'static str, &str)], is_refused: bool| {
+            let request =
+                headers.iter().fold(TestRequest::post(), |request, header| request.insert_header(*header));
+            let found = refuse_other_sites(&request.to_http_request());
+            assert_eq!(found.is_err(), is_refused, "{headers:?}");
+        };
+        check(&[], false);
+        check(&[("Sec-Fetch-Site", "none")], false);
+        check(&[("Sec-Fetch-Site", "cross-site")], true);
+        let host = ("Host", "Music.example:8080");
+        check(&[host, ("Origin", "https://music.example:8080")], false);
+        check(&[host, ("Origin", "http://localhost:3000"), ("Sec-Fetch-Site", "cross-site")], false);
+        check(&[host, ("Origin", "https://other.example")], true);
+        check(&[host, ("Origin", "https://music.example")], true);
+        check(&[host, ("Origin", "https://app.music.example"), ("Sec-Fetch-Site", "same-site")], true);
+        check(&[host, ("Origin", "null")], true);
+        // Behind a proxy that names the host it knows.
+        check(
+            &[("Host", "backend:80"), ("Origin", "https://music.example"), ("Sec-Fetch-Site", "same-origin")],
+            false,
+        );
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::snapshot::Snapshot;
 use crate::store::{ThumbChange, UserKey};
 use crate::track::TrackId;
 
+use super::auth::refuse_other_sites;
 use super::json::Json;
-use super::openapi::{NotFound, SAMPLE_ID, Unavailable};
+use super::openapi::{Forbidden, Full, NotFound, SAMPLE_ID, Unavailable};
 use super::problem::Problem;
 use super::query_string::Parameters;
 use super::state::State;
@@ -93,14 +94,18 @@ pub(super) struct ForgottenAnswer {
     ),
     responses(
         (status = 200, description = "They are kept.", body = FeedbackAnswer),
+        (status = 403, response = Forbidden),
         (status = 404, response = NotFound),
         (status = 503, response = Unavailable),
+        (status = 507, response = Full),
     )
 )]
 pub(super) async fn post(
     state: web::Data<State>,
     body: Json<FeedbackRequest>,
+    http: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    refuse_other_sites(&http)?;
     let answer = web::block(move || give(&state, &body.0));
     Ok(HttpResponse::Ok().json(answer.await.map_err(|error| Problem::internal(&error))??))
 }
@@ -148,6 +153,7 @@ pub(super) async fn get(
     ),
     responses(
         (status = 200, description = "They are forgotten, or were never known.", body = ForgottenAnswer),
+        (status = 403, response = Forbidden),
         (status = 503, response = Unavailable),
     )
 )]
@@ -156,6 +162,7 @@ pub(super) async fn delete(
     user: web::Path<String>,
     http: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    refuse_other_sites(&http)?;
     Parameters::parse(http.query_string())?.finish("none")?;
     let user = user_key(&user)?;
     let forget = web::block(move || {

@@ -277,16 +277,19 @@ pub(super) async fn count(
     drop(in_flight);
     let took = started.elapsed();
     let request = response.request();
-    let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let route = request.match_pattern().unwrap_or_else(|| UNMATCHED.to_owned());
     let (method, status) = (request.method().as_str(), response.status().as_u16());
     tracing::debug!("{method} {} {status} {} us", logged(request.uri(), &route), took.as_micros());
     state.metrics().requested(method, route, status, took);
     Ok(response)
 }
 
-/// A request's address as it is logged: users are left out of it.
+/// What stands for the route of a path that leads nowhere.
+const UNMATCHED: &str = "unmatched";
+
+/// A request's address as it is logged: users are left out of it, and what leads nowhere, which may name one.
 fn logged(uri: &actix_web::http::Uri, route: &str) -> String {
-    let path = if route.contains("{user}") { route } else { uri.path() };
+    let path = if route.contains("{user}") || route == UNMATCHED { route } else { uri.path() };
     match uri.query() {
         None => path.to_owned(),
         // Nobody has to decode what may be written in many ways.
@@ -323,6 +326,7 @@ mod tests {
         check("/api/v1/tracks/a", "/api/v1/tracks/{id}", "/api/v1/tracks/a");
         check("/api/v1/tracks?q=a", "/api/v1/tracks", "/api/v1/tracks?q=a");
         check("/api/v1/feedback/alice", "/api/v1/feedback/{user}", "/api/v1/feedback/{user}");
+        check("/api/v1/feedback/alice/x", UNMATCHED, UNMATCHED);
         check("/api/v1/similar/a?k=1&user=alice", "/api/v1/similar/{id}", "/api/v1/similar/a?..");
         check("/api/v1/similar/a?%75ser=alice", "/api/v1/similar/{id}", "/api/v1/similar/a?..");
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::web;
 
 use crate::feedback::FeedbackError;
@@ -66,6 +67,19 @@ pub(super) fn problem(error: FeedbackError) -> Problem {
         }
         FeedbackError::Store(error @ StoreError::TooManyThumbs { .. }) => {
             Problem::bad_request("too_many_thumbs", error.to_string()).at("liked")
+        }
+        FeedbackError::Store(error @ StoreError::FeedbackFull { .. }) => {
+            tracing::warn!("feedback: {error}");
+            let detail = "this server keeps as much feedback as it may; what it has can be changed or cleared, and its operator \
+                 can raise max_feedback";
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "feedback_full", detail)
+        }
+        FeedbackError::Store(error @ StoreError::Thumb) => {
+            tracing::error!("feedback: {error}");
+            unavailable(
+                "what is kept of this user is damaged; forget them (DELETE), or let the nearfield that wrote it answer",
+                false,
+            )
         }
         FeedbackError::Store(error) => {
             tracing::error!("feedback: {error}{}", causes(&error));

@@ -33,11 +33,11 @@ pub enum LearnError {
         id: String,
     },
     /// There is no such profile.
-    #[error("there is no weight profile `{name}`; the profiles are {known}")]
+    #[error("there is no weight profile `{name}`{known}")]
     UnknownProfile {
         /// The name.
         name: String,
-        /// All of them.
+        /// The one that was probably meant, and all of them ([`suggest::among`](crate::suggest::among)).
         known: String,
     },
     /// A profile without weights leaves nothing to learn.

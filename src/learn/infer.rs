@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::snapshot::Snapshot;
+use crate::suggest;
 use crate::track::{ItemIdx, TrackId};
 
 use super::error::LearnError;
@@ -66,7 +67,7 @@ pub fn infer(snapshot: &Snapshot, request: &InferRequest) -> Result<Learned, Lea
     let name = request.base_weights.as_deref();
     let unknown = || LearnError::UnknownProfile {
         name: name.unwrap_or_default().to_owned(),
-        known: schema.profile_names().join(", "),
+        known: suggest::among(name.unwrap_or_default(), schema.profile_names()),
     };
     let prior = Prior::of(schema, name).ok_or_else(unknown)?;
     if prior.base.iter().all(|weight| *weight == 0.0) {
@@ -98,7 +99,7 @@ pub fn learn(snapshot: &Snapshot, liked: Vec<ItemIdx>, disliked: Vec<ItemIdx>, p
     if liked.len() < 2 {
         let n = if liked.is_empty() { "no" } else { "one" };
         warnings.push(format!(
-            "{n} liked track does not tell what tracks have in common: the weights are nearly those of the base"
+            "{n} liked track does not tell what tracks have in common: the weights are those of the base"
         ));
     }
     to_mean_one(&mut weights);

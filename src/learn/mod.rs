@@ -18,12 +18,14 @@
 //! c = max(0, |m|^2 - v / n)                                   how far from the centre of the catalogue, chance taken off
 //! d = max(0, |m - m'|^2 - v / n - v' / n') n' / (n' + n0)     how far from the mean m' of n' disliked tracks; 0 without any
 //!
-//! r = (1 + c / 2 + d) (v0 + 0.03) / (v + 0.03)
-//! w = s b r^2
+//! e = (n - 1) / (n - 1 + n0)                                  the share of the examples in the estimate
+//!
+//! r = (1 + e (c / 2 + d)) (v0 + 0.03) / (v + 0.03)
+//! w = s b r^2, with r^2 within 1000^-e .. 1000^e
 //! ```
 //!
 //! where `b` is the base weight and `s` scales the weights to a mean of 1 over the features that have one. `v'` is the spread of
-//! the disliked tracks, drawn towards 1. So without evidence `w` is the base, a feature with base 0 stays out, and disliked
+//! the disliked tracks, drawn towards 1. So without evidence, of which a single track is none, `w` is the base, a feature with base 0 stays out, and disliked
 //! tracks count only where they differ from the liked ones: what both have in common tells nothing.
 //!
 //! The first line is the posterior mean of a variance under a conjugate prior (Gelman et al., *Bayesian Data Analysis*,

@@ -68,7 +68,7 @@ fn what_liked_tracks_share_counts_more_than_what_they_do_not() {
     let (_directory, snapshot) = catalogue();
     let learned = infer(&snapshot, &request(ids((0..100).step_by(9)), Vec::new())).unwrap();
     let gain = |feature| gain(&snapshot, &learned, feature);
-    assert!(gain("energy") > 5.0 * gain("valence"), "{learned:?}");
+    assert!(gain("energy") > 4.0 * gain("valence"), "{learned:?}");
     assert!(gain("valence") > gain("tempo"), "half of its range is closer than all of it: {learned:?}");
     assert_eq!((learned.n_liked, learned.n_disliked, learned.anchor), (12, 0, 0.5));
     assert!(learned.confidence["energy"] > learned.confidence["valence"]);
@@ -102,6 +102,11 @@ fn few_examples_leave_the_base() {
         snapshot.schema().features.iter().map(|feature| learned.weights[&feature.name]).collect()
     };
     assert_eq!(by_feature(&nothing), base);
+    // The one at the very end of valence, and with a disliked one at the other.
+    for disliked in [Vec::new(), vec![ItemIdx(0)]] {
+        let one = learn(&snapshot, vec![ItemIdx(199)], disliked, &prior);
+        assert_eq!(by_feature(&one), base);
+    }
     let one = learn(&snapshot, vec![ItemIdx(100)], Vec::new(), &prior);
     assert!(one.warnings.iter().any(|warning| warning.starts_with("one liked track")));
     assert!(one.confidence.values().all(|confidence| *confidence == 0.0));
@@ -123,7 +128,9 @@ fn a_base_is_kept_to() {
     assert_eq!(used, ["danceability", "energy", "key", "tempo"]);
     assert_eq!(learned.confidence["valence"], 0.0);
     assert_eq!(infer(&snapshot, &based("zero")).unwrap_err().code(), "all_weights_zero");
-    assert_eq!(infer(&snapshot, &based("loud")).unwrap_err().code(), "unknown_profile");
+    let unknown = infer(&snapshot, &based("moods")).unwrap_err();
+    assert_eq!(unknown.code(), "unknown_profile");
+    assert!(unknown.to_string().contains("did you mean `mood`?"), "{unknown}");
 }
 
 #[test]
@@ -178,6 +185,10 @@ proptest! {
         let evidence = Evidence::of(&examples(&liked), &examples(&disliked), spread);
         prop_assert!(evidence.factor.is_finite() && evidence.factor > 0.0, "{:?}", evidence);
         prop_assert!((0.0..1.0).contains(&evidence.confidence), "{:?}", evidence);
+        // However extreme the examples are, few of them change little.
+        let most = |n: f64| (n - 1.0) / (n + 3.0) * 1_000.0_f64.ln();
+        let n = liked.len().max(1) as f64;
+        prop_assert!(evidence.factor.ln().abs() <= most(n) + 1e-9, "{:?}", evidence);
     }
 
     #[test]

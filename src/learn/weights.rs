@@ -7,6 +7,8 @@ use super::prior::FLOOR;
 const N_PRIOR: f64 = 4.0;
 /// How much it counts that the liked tracks are, all of them, away from the centre of the catalogue.
 const OFF_CENTRE: f64 = 0.5;
+/// The most that any number of examples multiplies or divides a weight by; few may do less.
+const MAX_FACTOR: f64 = 1_000.0;
 
 /// What the examples say of one feature.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +28,10 @@ impl Evidence {
         }
         let disliked_noise =
             (N_PRIOR + disliked.squares()) / (N_PRIOR + disliked.n() as f64 - 1.0) / disliked.n() as f64;
-        let factor = |sums: Sums| {
+        let n = liked.n() as f64;
+        // Of where tracks are, one says no more than of how far they are apart: it may be any.
+        let share = (n - 1.0) / (n - 1.0 + N_PRIOR);
+        let log_factor = |sums: Sums| {
             let found = (N_PRIOR * spread + sums.squares) / (N_PRIOR + sums.n - 1.0);
             let noise = found / sums.n;
             let off_centre = (sums.from_centre - noise).max(0.0);
@@ -34,17 +39,16 @@ impl Evidence {
                 0 => 0.0,
                 n => (sums.from_disliked - noise - disliked_noise).max(0.0) * n as f64 / (n as f64 + N_PRIOR),
             };
-            let apart = 1.0 + OFF_CENTRE * off_centre + from_disliked;
-            (apart * (spread + FLOOR) / (found + FLOOR)).powi(2)
+            let apart = 1.0 + share * (OFF_CENTRE * off_centre + from_disliked);
+            let most = share * MAX_FACTOR.ln();
+            (2.0 * (apart * (spread + FLOOR) / (found + FLOOR)).ln()).clamp(-most, most)
         };
-        let n = liked.n() as f64;
-        let share = (n - 1.0) / (n - 1.0 + N_PRIOR);
         let confidence = if liked.n() < 2 {
             0.0
         } else {
-            share / (1.0 + jackknife_error(liked.sums_without_each(disliked).map(|sums| factor(sums).ln())))
+            share / (1.0 + jackknife_error(liked.sums_without_each(disliked).map(log_factor)))
         };
-        Self { factor: factor(liked.sums(disliked)), confidence }
+        Self { factor: log_factor(liked.sums(disliked)).exp(), confidence }
     }
 }
 

@@ -110,7 +110,9 @@ pub enum StoreError {
         source: CodecError,
     },
     /// A thumb that cannot be read.
-    #[error("a thumb in the catalogue is neither up nor down; use the nearfield that wrote it")]
+    #[error(
+        "a thumb of this user is neither up nor down; use the nearfield that wrote it, or forget the user"
+    )]
     Thumb,
     /// One user thinks something of too many tracks.
     #[error(
@@ -120,6 +122,14 @@ pub enum StoreError {
     TooManyThumbs {
         /// How many there would be.
         got: usize,
+    },
+    /// All users together think something of too many tracks.
+    #[error(
+        "the feedback of all users is kept up to {max_all} thumbs, and that many there are; forget users, or raise max_feedback"
+    )]
+    FeedbackFull {
+        /// The limit in force.
+        max_all: u64,
     },
     /// A URI that the driver does not take. What the driver says is left out: it may quote a password.
     #[error(

@@ -8,6 +8,8 @@ use super::StoreError;
 
 /// The most tracks of one user.
 pub const MAX_THUMBS: usize = 10_000;
+/// The most thumbs of all users together, where nobody says otherwise: they lie in the same file as the catalogue.
+pub const MAX_ALL_THUMBS: u64 = 1_000_000;
 /// The longest key of a user in bytes (LMDB keys end at 511, and a track's id is part of them).
 const MAX_USER_BYTES: usize = 128;
 
@@ -90,10 +92,12 @@ pub trait FeedbackStore: Send + Sync {
     fn thumbs(&self, user: &UserKey) -> Result<Thumbs, StoreError>;
 
     /// Makes a change, all of it or none; durable when it returns. Making it twice is making it once. Returns the user's
-    /// thumbs after it; [`StoreError::TooManyThumbs`] where they would be more than [`MAX_THUMBS`].
-    fn change_thumbs(&self, user: &UserKey, change: &ThumbChange) -> Result<Thumbs, StoreError>;
+    /// thumbs after it; [`StoreError::TooManyThumbs`] where they would be more than [`MAX_THUMBS`], and
+    /// [`StoreError::FeedbackFull`] where the change adds some and those of all users would be more than `max_all`.
+    fn change_thumbs(&self, user: &UserKey, change: &ThumbChange, max_all: u64)
+    -> Result<Thumbs, StoreError>;
 
-    /// Forgets a user; durable when it returns. Returns how many thumbs there were.
+    /// Forgets a user, also one whose thumbs cannot be read; durable when it returns. Returns how many thumbs there were.
     fn forget_user(&self, user: &UserKey) -> Result<u64, StoreError>;
 }
 

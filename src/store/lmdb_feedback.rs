@@ -3,6 +3,8 @@
 //!
 //! The database is made by the first thumb; a catalogue without one opens as it always did.
 
+use std::ops::Bound;
+
 use heed::types::Bytes;
 use heed::{AnyTls, Database, RoTxn};
 
@@ -25,7 +27,12 @@ impl FeedbackStore for LmdbStore {
         self.shared.thumbs(feedback, &rtxn, user)
     }
 
-    fn change_thumbs(&self, user: &UserKey, change: &ThumbChange) -> Result<Thumbs, StoreError> {
+    fn change_thumbs(
+        &self,
+        user: &UserKey,
+        change: &ThumbChange,
+        max_all: u64,
+    ) -> Result<Thumbs, StoreError> {
         let error = |source| self.shared.failed(source);
         let feedback = match self.shared.feedback().map_err(error)? {
             Some(feedback) => feedback,
@@ -35,6 +42,8 @@ impl FeedbackStore for LmdbStore {
             }
         };
         let mut wtxn = self.env().write_txn().map_err(error)?;
+        // LMDB keeps the number of entries: nothing is counted.
+        let n_before = feedback.len(&wtxn).map_err(error)?;
         for (ids, thumb) in [(&change.liked, LIKED), (&change.disliked, DISLIKED)] {
             for id in ids {
                 feedback.put(&mut wtxn, &key(user, id), thumb).map_err(error)?;
@@ -45,6 +54,10 @@ impl FeedbackStore for LmdbStore {
         }
         // Dropped with an error, the transaction leaves nothing.
         let thumbs = self.shared.thumbs(feedback, &wtxn, user)?.check_number()?;
+        let n_after = feedback.len(&wtxn).map_err(error)?;
+        if n_after > n_before.max(max_all) {
+            return Err(StoreError::FeedbackFull { max_all });
+        }
         wtxn.commit().map_err(error)?;
         self.shared.cover_last_page().map_err(error)?;
         Ok(thumbs)
@@ -54,13 +67,13 @@ impl FeedbackStore for LmdbStore {
         let error = |source| self.shared.failed(source);
         let Some(feedback) = self.shared.feedback().map_err(error)? else { return Ok(0) };
         let mut wtxn = self.env().write_txn().map_err(error)?;
-        let thumbs = self.shared.thumbs(feedback, &wtxn, user)?;
-        for id in thumbs.liked.iter().chain(&thumbs.disliked) {
-            feedback.delete(&mut wtxn, &key(user, id)).map_err(error)?;
-        }
+        // Whatever is there: thumbs that cannot be read are forgotten like others.
+        let (first, end) = (prefix(user), prefix_end(user));
+        let keys = (Bound::Included(&first[..]), Bound::Excluded(&end[..]));
+        let n_thumbs = feedback.delete_range(&mut wtxn, &keys).map_err(error)?;
         wtxn.commit().map_err(error)?;
         self.shared.cover_last_page().map_err(error)?;
-        Ok(thumbs.len() as u64)
+        Ok(n_thumbs as u64)
     }
 }
 
@@ -108,6 +121,11 @@ impl Shared {
 /// What the keys of a user begin with. No key of a user holds a 0, so none is the beginning of another's.
 fn prefix(user: &UserKey) -> Vec<u8> {
     [user.as_str().as_bytes(), &[0]].concat()
+}
+
+/// What is above every key with that beginning.
+fn prefix_end(user: &UserKey) -> Vec<u8> {
+    [user.as_str().as_bytes(), &[1]].concat()
 }
 
 fn key(user: &UserKey, id: &TrackId) -> Vec<u8> {

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use error::StoreError;
-pub use feedback::{FeedbackStore, InvalidUserKey, MAX_THUMBS, ThumbChange, Thumbs, UserKey};
+pub use feedback::{FeedbackStore, InvalidUserKey, MAX_ALL_THUMBS, MAX_THUMBS, ThumbChange, Thumbs, UserKey};
 pub use lmdb::LmdbStore;
 pub use lmdb_env::LmdbOptions;
 pub use location::StoreLocation;

@@ -191,6 +191,36 @@ fn feedback_that_makes_no_sense_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn feedback_has_an_end_and_pages_of_other_sites_give_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = nearfield(directory.path());
+    command
+        .args(["serve", "--bind", "127.0.0.1:0", "--max-feedback", "2", "--indexes"])
+        .arg(fixture::shared());
+    let server = Server::of(command);
+    let ids = server.ids();
+    let give = |user: &str, liked: &[String], cleared: &[String]| {
+        let body = json!({"user": user, "liked": liked, "cleared": cleared}).to_string();
+        server.post("/api/v1/feedback", &body)
+    };
+    give("u", &ids[..2], &[]).ok();
+    for _ in 0..2 {
+        // A second time too: that there is enough is no failure of the store.
+        give("v", &ids[..1], &[]).refused("one more", 507, "feedback_full", "");
+    }
+    give("u", &ids[2..3], &ids[..1]).ok();
+    let path = "/api/v1/feedback/u";
+    let body = json!({"user": "u", "cleared": ids}).to_string();
+    let foreign = ("Origin", "https://other.example");
+    let posted = server.post_with("/api/v1/feedback", &body, foreign.0, foreign.1);
+    posted.refused("POST", 403, "foreign_origin", "");
+    server.delete_with(path, foreign.0, foreign.1).refused("DELETE", 403, "foreign_origin", "");
+    assert_eq!(server.get(path).ok()["liked"].as_array().unwrap().len(), 2);
+    server.post_with("/api/v1/feedback", &body, "Origin", &server.url).ok();
+    assert_eq!(server.delete_with(path, "Origin", &server.url).ok()["n_forgotten"], 0);
+}
+
+#[test]
 fn without_a_usable_store_only_feedback_is_unavailable() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("data")).unwrap();
@@ -247,6 +277,14 @@ fn playlists_are_continued_by_what_their_tracks_share() {
         assert!(score("learned, own prior") > 1.1 * score("learned"), "{table:#}");
     }
     assert_eq!(workplace.json(&args), report, "the same every time");
+    let live = fixture::copy();
+    let directory = nearfield::artifact::SnapshotDir::new(live.path(), "main").unwrap();
+    let removed = &like(&server, "tempo", 80.0, 1)[0];
+    directory.note_removed(&[nearfield::track::TrackId::parse(removed).unwrap()]).unwrap();
+    let mut of_live = args.clone();
+    of_live[2] = live.path().to_str().unwrap();
+    let n = |report: &Value| report["tables"][0]["n_candidates"].as_u64().unwrap();
+    assert_eq!(n(&workplace.json(&of_live)), n(&report) - 1, "a removed track is not measured");
     workplace.file("wrong.csv", "playlist,track\na,b\n");
     let wrong = ["eval", "--indexes", indexes, "--playlists", "wrong.csv"];
     workplace.check_fails(&wrong, 1, &["wrong.csv", "playlist_id"]);

@@ -141,6 +141,17 @@ impl Server {
         answer(request.send(body))
     }
 
+    /// A POST with a header.
+    pub fn post_with(&self, path: &str, body: &str, name: &str, value: &str) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.url)).content_type("application/json");
+        answer(request.header(name, value).send(body))
+    }
+
+    /// A DELETE with a header.
+    pub fn delete_with(&self, path: &str, name: &str, value: &str) -> Answer {
+        answer(self.agent.delete(format!("{}{path}", self.url)).header(name, value).call())
+    }
+
     /// Posts nothing, with a token if there is one.
     pub fn post_as(&self, path: &str, token: Option<&str>) -> Answer {
         let request = self.agent.post(format!("{}{path}", self.url));

@@ -151,6 +151,9 @@ fn what_is_wrong_names_the_flag_and_the_nearest_name() {
     both(&[], 2, &["TRACK", "--target"]);
     both(&["4u7EnebtmKWzUH433cf5Qv"], 1, &["4u7EnebtmKWzUH433cf5Qv", "words of its title"]);
     both(&["https://open.spotify.com/album/x"], 2, &["no link of a track"]);
+    both(&["."], 1, &["no track", "\".\""]);
+    both(&[".."], 1, &["no track", "\"..\""]);
+    both(&[&id, "--weight", "tempo=1", "--weight", "tempo=5"], 2, &["--weight tempo", "twice"]);
     both(&["qxzqxz jkqvvx"], 1, &["qxzqxz jkqvvx"]);
     check_fails(&from_snapshot(&[&id, "--user", "me"]), 2, &["--server"]);
     let other = nearfield(fixture::shared())
@@ -181,6 +184,8 @@ fn a_server_that_is_none_is_told_apart() {
     check_fails(&ask(&address), 1, &[&address, "refused", "nearfield serve", "--server"]);
     check_fails(&ask("ftp://x"), 2, &["ftp://x", "http://127.0.0.1:8080"]);
     check_fails(&ask("http://"), 2, &["no address"]);
+    // An empty variable names no server.
+    check_fails(&ask(" "), 1, &["no snapshot `main`"]);
     // Whatever else answers there.
     for (response, expected) in [
         ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\noops", "502 Bad Gateway"),
@@ -193,6 +198,40 @@ fn a_server_that_is_none_is_told_apart() {
         assert!(request.starts_with("POST /prefix/api/v1/similar HTTP/1.1"), "{request}");
         assert!(request.contains("user-agent: nearfield/"), "{request}");
     }
+}
+
+#[test]
+fn what_is_no_answer_is_not_printed_and_nothing_moves_the_cursor() {
+    let here = tempfile::tempdir().unwrap();
+    let ask = |body: &str, arguments: &[&str]| {
+        let length = body.len();
+        let (url, served) = answer_once(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"));
+        let mut command = nearfield(here.path());
+        command.args(["similar", "--server", &url, "--target", "tempo=120"]).args(arguments);
+        let output = command.env("NO_PROXY", "*").output().unwrap();
+        served.join().unwrap();
+        output
+    };
+    check_fails(&ask("<html>", &["--json"]), 1, &["not understood"]);
+    check_fails(&ask(r#"{"tracks": []}"#, &["--json"]), 1, &["not understood", "results"]);
+    let evil = "\x1b]0;x\x07";
+    let body = json!({"generation": evil, "plan": {"reason": evil}, "warnings": [evil], "results": []});
+    let said = stderr(&ask(&body.to_string(), &[]));
+    assert!(said.contains(" ]0;x ") && !said.contains(['\x1b', '\x07']), "{said:?}");
+}
+
+#[test]
+fn a_flag_names_what_is_asked_before_the_environment_does() {
+    let ask = |arguments: &[&str]| {
+        let mut command = nearfield(fixture::shared());
+        command.env("NEARFIELD_SERVER", "ftp://x").args(["similar", "--target", "tempo=120"]);
+        command.args(arguments).output().unwrap()
+    };
+    check_fails(&ask(&[]), 2, &["ftp://x"]);
+    assert!(stdout(&ask(&["--indexes", "."])).trim_start().starts_with('#'));
+    check_fails(&ask(&["--name", "mian"]), 1, &["no snapshot `mian`"]);
+    check_fails(&ask(&["--indexes", ".", "--server", "ftp://y"]), 2, &["ftp://y"]);
+    check_fails(&ask(&["--indexes", ".", "--user", "me"]), 2, &["--user"]);
 }
 
 /// Something that answers one request with a JSON body by `response`, and gives the request back.

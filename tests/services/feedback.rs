@@ -3,7 +3,8 @@
 use mongodb::bson::doc;
 use nearfield::progress::CancelToken;
 use nearfield::store::{
-    FeedbackStore, MAX_THUMBS, MongoFeedback, MongoOptions, StoreError, ThumbChange, Thumbs, UserKey,
+    FeedbackStore, MAX_ALL_THUMBS, MAX_THUMBS, MongoFeedback, MongoOptions, StoreError, ThumbChange, Thumbs,
+    UserKey,
 };
 use nearfield::track::TrackId;
 use serde_json::json;
@@ -39,13 +40,15 @@ fn thumbs_are_kept_by_user_in_a_collection_of_their_own() {
     assert_eq!(store.thumbs(&user("u")).unwrap(), Thumbs::default());
     assert_eq!(store.forget_user(&user("u")).unwrap(), 0);
     // An id may look like a path of MongoDB.
-    let given = store.change_thumbs(&user("u"), &change(&["b", "a"], &["$liked"], &[])).unwrap();
+    let given =
+        store.change_thumbs(&user("u"), &change(&["b", "a"], &["$liked"], &[]), MAX_ALL_THUMBS).unwrap();
     assert_eq!(given, thumbs(&["a", "b"], &["$liked"]));
-    store.change_thumbs(&user("U"), &change(&["z"], &[], &[])).unwrap();
-    let changed = store.change_thumbs(&user("u"), &change(&["c"], &["a"], &["b", "never"])).unwrap();
+    store.change_thumbs(&user("U"), &change(&["z"], &[], &[]), MAX_ALL_THUMBS).unwrap();
+    let changed =
+        store.change_thumbs(&user("u"), &change(&["c"], &["a"], &["b", "never"]), MAX_ALL_THUMBS).unwrap();
     assert_eq!(changed, thumbs(&["c"], &["$liked", "a"]));
     assert_eq!(
-        store.change_thumbs(&user("u"), &change(&["c"], &["a"], &["b"])).unwrap(),
+        store.change_thumbs(&user("u"), &change(&["c"], &["a"], &["b"]), MAX_ALL_THUMBS).unwrap(),
         changed,
         "twice is once"
     );
@@ -63,11 +66,41 @@ fn too_many_thumbs_leave_what_there_was() {
     let store = open(&collection);
     let many: Vec<TrackId> = (0..MAX_THUMBS).map(|n| TrackId::parse(&format!("t{n}")).unwrap()).collect();
     let full = ThumbChange { liked: many, ..ThumbChange::default() };
-    assert_eq!(store.change_thumbs(&user("u"), &full).unwrap().len(), MAX_THUMBS);
-    let error = store.change_thumbs(&user("u"), &change(&[], &["x"], &[])).unwrap_err();
+    assert_eq!(store.change_thumbs(&user("u"), &full, MAX_ALL_THUMBS).unwrap().len(), MAX_THUMBS);
+    let error = store.change_thumbs(&user("u"), &change(&[], &["x"], &[]), MAX_ALL_THUMBS).unwrap_err();
     assert!(matches!(error, StoreError::TooManyThumbs { got } if got == MAX_THUMBS + 1), "{error}");
-    let swapped = store.change_thumbs(&user("u"), &change(&[], &["x"], &["t0"])).unwrap();
+    let swapped = store.change_thumbs(&user("u"), &change(&[], &["x"], &["t0"]), MAX_ALL_THUMBS).unwrap();
     assert_eq!((swapped.liked.len(), swapped.disliked.len()), (MAX_THUMBS - 1, 1));
+}
+
+#[test]
+fn all_thumbs_together_have_an_end() {
+    let collection = TestCollection::new();
+    open(&collection).change_thumbs(&user("u"), &change(&["a"], &["b"], &[]), 3).unwrap();
+    let store = open(&collection);
+    let error = store.change_thumbs(&user("v"), &change(&["a"], &["b"], &[]), 3).unwrap_err();
+    assert!(matches!(error, StoreError::FeedbackFull { max_all: 3 }), "{error}");
+    store.change_thumbs(&user("v"), &change(&["a"], &[], &[]), 3).unwrap();
+    let error = store.change_thumbs(&user("v"), &change(&["b"], &[], &[]), 3).unwrap_err();
+    assert!(matches!(error, StoreError::FeedbackFull { .. }), "what was added is counted: {error}");
+    store.change_thumbs(&user("u"), &change(&["b"], &[], &[]), 3).unwrap();
+    store.forget_user(&user("u")).unwrap();
+    store.change_thumbs(&user("v"), &change(&["b"], &[], &[]), 3).unwrap();
+}
+
+#[test]
+fn a_user_with_a_damaged_thumb_can_be_forgotten() {
+    let collection = TestCollection::new();
+    let store = open(&collection);
+    store.change_thumbs(&user("u"), &change(&["a"], &["b"], &[]), MAX_ALL_THUMBS).unwrap();
+    collection.with(async |tracks| {
+        let feedback = tracks.client().database(&tracks.namespace().db);
+        let feedback = feedback.collection::<mongodb::bson::Document>(&format!("{}_feedback", tracks.name()));
+        feedback.update_one(doc! { "_id": "u" }, doc! { "$push": { "liked": 7 } }).await.unwrap();
+    });
+    assert!(matches!(store.thumbs(&user("u")), Err(StoreError::Thumb)));
+    assert_eq!(store.forget_user(&user("u")).unwrap(), 3);
+    assert_eq!(store.thumbs(&user("u")).unwrap(), Thumbs::default());
 }
 
 #[test]
@@ -79,7 +112,13 @@ fn changes_at_the_same_moment_are_all_kept() {
             scope.spawn(move || {
                 let store = open(collection);
                 for n in 0..10 {
-                    store.change_thumbs(&user("u"), &change(&[&format!("t{thread}-{n}")], &[], &[])).unwrap();
+                    store
+                        .change_thumbs(
+                            &user("u"),
+                            &change(&[&format!("t{thread}-{n}")], &[], &[]),
+                            MAX_ALL_THUMBS,
+                        )
+                        .unwrap();
                 }
             });
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
+use crate::cli::output::plain;
 
 /// An answer of `POST /api/v1/similar`.
 #[derive(Debug, Deserialize)]
@@ -113,9 +114,4 @@ impl Track {
     pub fn by(&self) -> String {
         plain(&self.artists.join(", "))
     }
-}
-
-/// Text without control characters, which a title may bring along and a terminal would obey.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

@@ -1,10 +1,11 @@
 //! Flags of a query, the request they make, and the flag that a field of it came from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use clap::Args;
 use serde_json::Value;
 
+use crate::cli::Failure;
 use crate::cli::manual::named;
 use crate::query::{Bounds, Filters, SimilarRequest};
 
@@ -83,6 +84,19 @@ pub(super) struct QueryFlags {
 }
 
 impl QueryFlags {
+    /// Refuses a feature that one flag gives two values: which of them is meant cannot be told.
+    pub fn check(&self) -> Result<(), Failure> {
+        let given =
+            [("weight", &self.weight), ("target", &self.target), ("min", &self.min), ("max", &self.max)];
+        for (flag, pairs) in given {
+            let mut seen = HashSet::new();
+            if let Some((feature, _)) = pairs.iter().find(|(feature, _)| !seen.insert(feature)) {
+                return Err(Failure::Usage(format!("--{flag} {feature} is given twice; give it once")));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether there is a value to aim at.
     pub fn has_targets(&self) -> bool {
         !self.target.is_empty()
@@ -272,6 +286,18 @@ mod tests {
             "--min tempo=100 --max tempo=130 --max energy=0.5",
             json!({"filters": {"features": {"tempo": {"min": 100.0, "max": 130.0}, "energy": {"min": null, "max": 0.5}}}}),
         );
+    }
+
+    #[test]
+    fn a_feature_has_one_value() {
+        for (arguments, expected) in [
+            ("--weight tempo=1,energy=2 --target tempo=5 --min tempo=1 --max tempo=2", None),
+            ("--weight tempo=1 --weight tempo=5", Some("--weight tempo is given twice")),
+            ("--max key=1,key=1", Some("--max key is given twice")),
+        ] {
+            let found = flags(arguments).check().err().map(|failure| failure.to_string());
+            assert_eq!(found.as_deref().map(|text| text.split(';').next().unwrap()), expected, "{arguments}");
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod tracks;
 
 use std::collections::BTreeMap;
 
+use clap::ArgMatches;
+use clap::parser::ValueSource;
 use serde::Serialize;
 
 use super::manual::examples;
@@ -55,7 +57,7 @@ pub(super) struct SimilarArgs {
     query: QueryFlags,
     #[command(flatten)]
     snapshot: SnapshotFlags,
-    /// Ask this server; --indexes and --name then say nothing
+    /// Ask this server; --indexes and --name then say nothing, unless they are given and this one is of the environment
     #[arg(long, value_name = "URL", env = "NEARFIELD_SERVER")]
     server: Option<String>,
     /// List the tracks that each TRACK may mean, the likeliest first, and end
@@ -64,6 +66,18 @@ pub(super) struct SimilarArgs {
     /// Print the answer as one JSON object, as a server gives it
     #[arg(long)]
     json: bool,
+}
+
+impl SimilarArgs {
+    /// Flags win over the environment: a server that only the environment names is not asked where a snapshot is named by a
+    /// flag, and an empty variable names none. `matches` are those of the subcommand.
+    pub fn settle(&mut self, matches: &ArgMatches) {
+        let is_flag = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        let is_empty = self.server.as_ref().is_some_and(|url| url.trim().is_empty());
+        if !is_flag("server") && (is_empty || is_flag("indexes") || is_flag("name")) {
+            self.server = None;
+        }
+    }
 }
 
 /// What `--candidates` prints.
@@ -79,6 +93,7 @@ pub(super) fn run(args: SimilarArgs, context: &Context) -> Result<(), Failure> {
                 .into(),
         ));
     }
+    args.query.check()?;
     let source = Source::open(&args, context)?;
     if args.candidates {
         return list_candidates(&args, &source);
@@ -88,10 +103,11 @@ pub(super) fn run(args: SimilarArgs, context: &Context) -> Result<(), Failure> {
     };
     let request = args.query.request(find(&args.tracks)?, find(&args.not)?);
     let json = source.similar(&request).map_err(|refused| refused.of_flags(&args.query))?;
+    // Also where it is printed as it is: what is no answer is none.
+    let answer = Answer::parse(&json)?;
     if args.json {
         return print_bytes(format!("{json}\n").as_bytes());
     }
-    let answer = Answer::parse(&json)?;
     note(answer.plan_line());
     answer.warnings.iter().for_each(warn);
     if answer.results.is_empty() {

@@ -2,7 +2,8 @@
 
 use console::{Alignment, Term, measure_text_width, pad_str, style, truncate_str};
 
-use super::answer::{Candidate, Explanation, Hit, Track, plain};
+use super::answer::{Candidate, Explanation, Hit, Track};
+use crate::cli::output::plain;
 
 /// Columns below which there is no room for ids beside titles.
 const MIN_WIDTH_WITH_IDS: usize = 90;
@@ -34,7 +35,8 @@ impl Terminal {
 /// The results of an answer, with their explanations where they have some.
 pub(super) fn results(hits: &[Hit], terminal: Terminal) -> String {
     let rows: Vec<Row> = hits.iter().enumerate().map(|(place, hit)| Row::of_hit(place + 1, hit)).collect();
-    let widths = Widths::of(&rows, terminal);
+    let with_ids = terminal.width.is_none_or(|width| width >= MIN_WIDTH_WITH_IDS);
+    let widths = Widths::of(&rows, terminal, with_ids);
     let mut lines = vec![header(&widths)];
     for (row, hit) in rows.iter().zip(hits) {
         lines.push(widths.line(row));
@@ -52,7 +54,7 @@ pub(super) fn candidates(found: &[Candidate], terminal: Terminal) -> String {
     };
     let rows: Vec<Row> = found.iter().enumerate().map(row).collect();
     // The ids are what is asked for.
-    let widths = Widths { with_ids: true, ..Widths::of(&rows, terminal) };
+    let widths = Widths::of(&rows, terminal, true);
     rows.iter().map(|row| widths.line(row)).collect::<Vec<_>>().join("\n")
 }
 
@@ -98,7 +100,7 @@ struct Widths {
 }
 
 impl Widths {
-    fn of(rows: &[Row], terminal: Terminal) -> Self {
+    fn of(rows: &[Row], terminal: Terminal, with_ids: bool) -> Self {
         let widest = |column: fn(&Row) -> &String| {
             rows.iter().map(|row| measure_text_width(column(row))).max().unwrap_or(0)
         };
@@ -108,7 +110,7 @@ impl Widths {
             title: widest(|row| &row.title),
             artists: widest(|row| &row.artists),
             year: widest(|row| &row.year),
-            with_ids: terminal.width.is_none_or(|width| width >= MIN_WIDTH_WITH_IDS),
+            with_ids,
         };
         if let Some(width) = terminal.width {
             let ids = if widths.with_ids { GAP.len() + widest(|row| &row.id) } else { 0 };
@@ -226,6 +228,11 @@ mod tests {
         Hit { id, similarity: 0.98765, track, collapsed: Vec::new(), explanation }
     }
 
+    fn candidate(name: &str, artist: &str) -> Candidate {
+        let Hit { id, track, .. } = hit(name, artist, None);
+        Candidate { id, track }
+    }
+
     fn lines(hits: &[Hit], width: Option<usize>) -> Vec<String> {
         let text = results(hits, Terminal { width });
         text.lines().map(|line| console::strip_ansi_codes(line).into_owned()).collect()
@@ -257,6 +264,20 @@ mod tests {
             }
         }
         assert!(lines(&[hit(&long, "Artist", None)], Some(80))[1].contains("…  Artist  1999"));
+    }
+
+    #[test]
+    fn candidates_keep_their_ids_and_to_the_width() {
+        let long = "夜".repeat(60);
+        let found: Vec<Candidate> =
+            [(&*long, &*long), ("a", &long)].map(|(name, artist)| candidate(name, artist)).into();
+        for width in [60, 80, 89, 90, 200] {
+            let text = candidates(&found, Terminal { width: Some(width) });
+            for line in text.lines().map(|line| console::strip_ansi_codes(line).into_owned()) {
+                assert!(measure_text_width(&line) <= width, "{width}: {line}");
+                assert!(line.ends_with("  4u7EnebtmKWzUH433cf5Qv"), "{width}: {line}");
+            }
+        }
     }
 
     #[test]

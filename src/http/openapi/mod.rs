@@ -29,7 +29,7 @@ use super::{
 };
 
 pub(super) use docs::{asset, page};
-pub(super) use problems::{Conflict, Forbidden, NotFound, Unauthorized, Unavailable};
+pub(super) use problems::{Conflict, Forbidden, Full, NotFound, Unauthorized, Unavailable};
 pub(super) use shapes::{BatchAnswer, BatchRequest, ListedId};
 
 use served::Served;
@@ -93,6 +93,7 @@ pub(super) const OTHER_SAMPLE_ID: &str = "0aQSBYEZUpH0MxhH2kvIBn";
             problems::Encoded,
             problems::Failed,
             Unavailable,
+            Full,
         )
     ),
     modifiers(&Refusals, &Token),

@@ -39,7 +39,7 @@ problems! {
         "user_and_base_weights" "user_unknown"
     ]
     Unauthorized 401 "Administration takes the server's token." ["token_missing" "wrong_token"]
-    Forbidden 403 "No token is set, and the server is public or the request comes from another site's page." [
+    Forbidden 403 "Administration without a token of a public server, or the request comes from another site's page." [
         "admin_closed" "foreign_origin"
     ]
     NotFound 404 "There is no such track in this generation, or no such route." ["unknown_track" "not_found"]
@@ -54,6 +54,7 @@ problems! {
     Unavailable 503 "Not now: see `Retry-After`, where it is there." [
         "engine_loading" "engine_unusable" "not_ready" "damaged" "cancelled" "feedback_unavailable"
     ]
+    Full 507 "All feedback that this server may keep is there; what adds none is still taken." ["feedback_full"]
 }
 
 fn describe(status: u16, what: &str, codes: &[&str]) -> Response {
