@@ -25,12 +25,14 @@ fn run(server: &Server, block: &str, interpreter: &[&str]) -> String {
     let binaries = Path::new(env!("CARGO_BIN_EXE_nearfield")).parent().unwrap().display();
     let path = std::env::var("PATH").unwrap_or_default();
     let here = tempfile::tempdir().unwrap();
+    // The snapshot that `nearfield demo` makes where it is run; this one is made as that is.
+    std::fs::create_dir(here.path().join("indexes")).unwrap();
+    std::os::unix::fs::symlink(fixture::shared().join("main"), here.path().join("indexes/demo")).unwrap();
     let output = Command::new(interpreter[0])
         .args(&interpreter[1..])
         .arg(block.replace(ADDRESS, &server.url))
         .current_dir(here.path())
         .env("PATH", format!("{binaries}:{path}"))
-        .env("NEARFIELD_SERVER", &server.url)
         .env("NO_PROXY", "*")
         .stdin(Stdio::null())
         .output()

@@ -220,7 +220,7 @@ fn batches_and_the_server_say_the_same() {
     server.similar(&json!({"seeds": ["one-a"], "collapse_duplicates": "no"})).refused(
         "a text",
         400,
-        "invalid_type",
+        "wrong_type",
         "collapse_duplicates",
     );
 }
