@@ -42,6 +42,7 @@ fn a_generation_opens_and_verifies() {
         "forest.mdb",
         "graph.nf",
         "items.nf",
+        "overview.nf",
         "tags.nf",
         "titles.fst",
         "titles.nf",

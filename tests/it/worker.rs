@@ -380,7 +380,11 @@ fn wrong_usage_is_refused() {
         assert!(text.contains(expected), "{arguments:?}: {expected:?} is not in {text}");
     };
     check(&["worker", "--once", "--limit", "0"], 2, "--limit");
-    check(&["worker", "--once", "--providers", "lastfm"], 2, "expected spotify, reccobeats or oembed");
+    check(
+        &["worker", "--once", "--providers", "lastfm"],
+        2,
+        "[possible values: spotify, reccobeats, oembed]",
+    );
     check(&["worker", "--once", "--providers", "oembed,oembed"], 2, "twice");
     check(&["worker", "--once", "--reccobeats-url", "ftp://x"], 2, "http://");
     check(&["worker", "--once", "--store", "nonsense"], 2, "lmdb:PATH");
