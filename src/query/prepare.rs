@@ -186,7 +186,7 @@ fn missing_warnings(
         let name = &features[index].name;
         match vector.only_negative[index] {
             true => format!("no seed has a value for `{name}`: only the negative seeds count for it"),
-            false => format!("no seed has a value for `{name}`: it does not count"),
+            false => format!("neither a seed nor a target gives `{name}` a value: it does not count"),
         }
     };
     Ok(lacking.map(warning).collect())

@@ -173,7 +173,7 @@ fn missing_values_warn_and_a_query_without_any_is_refused() {
         similar(&snapshot, &request(json))
     };
     let answer = ask(serde_json::json!({"energy": 1, "key": 1})).unwrap();
-    assert_eq!(answer.warnings, ["no seed has a value for `key`: it does not count"]);
+    assert_eq!(answer.warnings, ["neither a seed nor a target gives `key` a value: it does not count"]);
     assert_eq!(answer.results[0].id, "t20");
     assert!(matches!(ask(serde_json::json!({"key": 1})), Err(QueryError::AllMissing { .. })));
     // Outside the logarithm's domain is missing, in filters too.

@@ -24,7 +24,7 @@ use assets::Asset;
 const POLICY: &str = "default-src 'self'; img-src 'self' https: data:; object-src 'none'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-/// `GET /`: the page, or for programs that ask for JSON the list of routes.
+/// `GET /`: the page, or for programs that ask for JSON what is served and where it is described.
 pub(super) async fn show(state: web::Data<State>, http: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut response =
         if wants_json(http.headers()) { root::show(&state, &http)? } else { answer(assets::index(), &http) };
