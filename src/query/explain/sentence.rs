@@ -116,7 +116,10 @@ impl Sentence {
         for (place, aspect) in alike.iter().enumerate() {
             let values = values(place, aspect);
             match (aspect.words, aspect.reading) {
-                (Some(words), Some(_)) => described.push(format!("as {}{values}", words.positive)),
+                (Some(words), Some(_)) => {
+                    let about = if aspect.reads_same { "" } else { "about " };
+                    described.push(format!("{about}as {}{values}", words.positive));
+                }
                 (_, reading) => clauses.push(clause(aspect, reading, differences, &values)),
             }
         }
@@ -282,7 +285,7 @@ mod tests {
         let sentence = SEED.of(&aspects, &differences, &["key".into()], &BTreeMap::new());
         assert_eq!(
             sentence,
-            "As loud (-6.1 dB beside -5.9 dB) and as danceable (72 % beside 74 %) as your seed, 1.7 BPM slower; \
+            "About as loud (-6.1 dB beside -5.9 dB) and about as danceable (72 % beside 74 %) as your seed, 1.7 BPM slower; \
              less acoustic (12 % beside 48 %); unknown: key."
         );
         let source = OtherSource { query: vec!["import".into()], track: "spotify".into() };
@@ -290,7 +293,7 @@ mod tests {
         let sentence = SEED.of(&aspects[2..], &differences, &[], &others);
         assert_eq!(
             sentence,
-            "As fast (118.3 BPM beside 120 BPM) as your seed; less acoustic (12 % beside 48 %); from another provider: tempo."
+            "About as fast (118.3 BPM beside 120 BPM) as your seed; less acoustic (12 % beside 48 %); from another provider: tempo."
         );
     }
 
