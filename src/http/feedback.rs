@@ -22,20 +22,22 @@ use super::state::State;
 use super::user::{problem, user_key};
 
 /// What a user thinks of some tracks; it replaces what they thought of them before.
-#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct FeedbackRequest {
     /// A pseudonym that the client chooses: 1 to 128 letters, digits and any of `. _ : ~ -`, the first one a letter or a digit.
     #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9][A-Za-z0-9._:~-]*$")]
-    #[schema(required)]
     user: String,
     /// Ids of tracks that the user likes.
+    #[serde(default)]
     #[schema(max_items = 10000)]
     liked: Vec<String>,
     /// Ids of tracks that the user does not like.
+    #[serde(default)]
     #[schema(max_items = 10000)]
     disliked: Vec<String>,
     /// Ids of tracks that the user thinks nothing of any more.
+    #[serde(default)]
     #[schema(max_items = 10000)]
     cleared: Vec<String>,
 }

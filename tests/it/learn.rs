@@ -163,7 +163,7 @@ fn feedback_that_makes_no_sense_is_refused_and_changes_nothing() {
     for user in ["", "a b", "a/b", ".", "é", &"x".repeat(129)] {
         check(json!({"user": user, "liked": [ids[0]]}), 400, "invalid_user", "user");
     }
-    check(json!({"liked": [ids[0]]}), 400, "invalid_user", "user");
+    check(json!({"liked": [ids[0]]}), 400, "missing_field", "user");
     check(json!({"user": "u"}), 400, "empty_feedback", "liked");
     check(json!({"user": "u", "liked": [ids[0], "nobody"]}), 404, "unknown_track", "liked[1]");
     check(json!({"user": "u", "disliked": ["nobody"]}), 404, "unknown_track", "disliked[0]");
