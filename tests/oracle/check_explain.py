@@ -46,6 +46,12 @@ def percentile(catalogue: ref.Catalogue, feature: int, value: float) -> float:
     return 100.0 * ((column < value).sum() + 0.5 * (column == value).sum()) / len(column)
 
 
+def has_common_key(catalogue: ref.Catalogue, query: ref.Query) -> bool:
+    """Whether the keys of the query's tracks lie on one side of the circle of fifths: their mean is longer than 0.3."""
+    dims, scale = ref.FEATURE_DIMS["key"], catalogue.statistics.scale[ref.FEATURE_IDX["key"]]
+    return float(np.linalg.norm(query.vector[dims] * scale + catalogue.statistics.mean[dims])) >= 0.3
+
+
 def difference_problems(catalogue: ref.Catalogue, query: ref.Query, explanation: dict, row: int) -> list[str]:
     problems = []
     due = {name for i, name in enumerate(ref.FEATURES) if query.weights[i] > 0.0}
@@ -58,7 +64,8 @@ def difference_problems(catalogue: ref.Catalogue, query: ref.Query, explanation:
         raw = catalogue.raw[row, index]
         if known and (it["track"] is None or abs(it["track"] - raw) > 1e-6 * max(1.0, abs(raw))):
             problems.append(f"{name}: the track has {it['track']}, due is {raw}")
-        if (it["query"] is None) == bool(query.present[index]):
+        has_value = bool(query.present[index]) and (name != "key" or has_common_key(catalogue, query))
+        if (it["query"] is None) == has_value:
             problems.append(f"{name}: the query has {it['query']}, present is {query.present[index]}")
         both = it["query"] is not None and it["track"] is not None
         if (it["difference"] is not None) != both or bool(it["text"]) != both:
