@@ -18,6 +18,7 @@ use super::json::Json;
 use super::openapi::{Forbidden, Full, NotFound, SAMPLE_ID, Unavailable};
 use super::problem::Problem;
 use super::query_string::Parameters;
+use super::similar::aside;
 use super::state::State;
 use super::user::{problem, user_key};
 
@@ -108,8 +109,7 @@ pub(super) async fn post(
     http: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     refuse_other_sites(&http)?;
-    let answer = web::block(move || give(&state, &body.0));
-    Ok(HttpResponse::Ok().json(answer.await.map_err(|error| Problem::internal(&error))??))
+    Ok(HttpResponse::Ok().json(aside(move || give(&state, &body.0)).await?))
 }
 
 /// What is known of a user
@@ -136,9 +136,7 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, Problem> {
     Parameters::parse(http.query_string())?.finish("none")?;
     let user = user_key(&user)?;
-    let answer = web::block(move || show(&state, &user));
-    let answer = answer.await.map_err(|error| Problem::internal(&error))?;
-    Ok(HttpResponse::Ok().json(answer.map_err(problem)?))
+    Ok(HttpResponse::Ok().json(aside(move || show(&state, &user).map_err(problem)).await?))
 }
 
 /// Forget a user
@@ -167,12 +165,11 @@ pub(super) async fn delete(
     refuse_other_sites(&http)?;
     Parameters::parse(http.query_string())?.finish("none")?;
     let user = user_key(&user)?;
-    let forget = web::block(move || {
-        let n_forgotten = state.feedback().forget(&user)?;
-        Ok::<_, FeedbackError>(ForgottenAnswer { user: user.as_str().to_owned(), n_forgotten })
-    });
-    let answer = forget.await.map_err(|error| Problem::internal(&error))?;
-    Ok(HttpResponse::Ok().json(answer.map_err(problem)?))
+    let forget = move || {
+        let n_forgotten = state.feedback().forget(&user).map_err(problem)?;
+        Ok(ForgottenAnswer { user: user.as_str().to_owned(), n_forgotten })
+    };
+    Ok(HttpResponse::Ok().json(aside(forget).await?))
 }
 
 fn give(state: &State, request: &FeedbackRequest) -> Result<FeedbackAnswer, Problem> {

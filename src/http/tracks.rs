@@ -12,6 +12,7 @@ use crate::track::TrackId;
 use super::openapi::{NotFound, SAMPLE_ID};
 use super::problem::Problem;
 use super::query_string::Parameters;
+use super::similar::aside;
 use super::state::State;
 
 const DEFAULT_LIMIT: usize = 20;
@@ -129,8 +130,7 @@ pub(super) async fn search(state: web::Data<State>, http: HttpRequest) -> Result
         return Err(Problem::bad_request("out_of_range", detail).at("limit"));
     }
     let served = state.served();
-    let found = web::block(move || find(&served.snapshot, query, limit)).await;
-    let answer = found.map_err(|error| Problem::internal(&error))??;
+    let answer = aside(move || Ok(find(&served.snapshot, query, limit)?)).await?;
     Ok(HttpResponse::Ok().json(answer))
 }
 

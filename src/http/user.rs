@@ -11,6 +11,7 @@ use crate::snapshot::Snapshot;
 use crate::store::{StoreError, UserKey};
 
 use super::problem::Problem;
+use super::similar::aside;
 use super::state::{Served, State};
 
 /// The request with what the feedback of its user came to, if it names one. Where that is not in memory the store is
@@ -26,9 +27,11 @@ pub(super) async fn with_weights(
         return Ok(request);
     }
     let (state, served) = (state.clone(), Arc::clone(served));
-    let look_up = move || state.feedback().weights(&user, &served.snapshot);
-    let found = web::block(look_up).await.map_err(|error| Problem::internal(&error))?;
-    request.user_weights = Some(found.map_err(|error| problem(error).at("user"))?);
+    let look_up = move || {
+        let found = state.feedback().weights(&user, &served.snapshot);
+        found.map_err(|error| problem(error).at("user"))
+    };
+    request.user_weights = Some(aside(look_up).await?);
     Ok(request)
 }
 

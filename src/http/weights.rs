@@ -9,6 +9,7 @@ use crate::learn::{InferRequest, LearnError, Learned, infer};
 use super::json::Json;
 use super::openapi::{NotFound, OTHER_SAMPLE_ID, SAMPLE_ID};
 use super::problem::Problem;
+use super::similar::aside;
 use super::state::State;
 
 /// Learned weights, and of which generation.
@@ -41,14 +42,11 @@ pub(super) struct InferAnswer {
 pub(super) async fn post(state: web::Data<State>, body: Json<InferRequest>) -> Result<HttpResponse, Problem> {
     let served = state.served();
     // Thousands of examples take milliseconds.
-    let learned = web::block(move || {
+    let learn = move || {
         let learned = infer(&served.snapshot, &body.0)?;
-        Ok::<_, LearnError>(InferAnswer {
-            generation: served.snapshot.manifest().generation.clone(),
-            learned,
-        })
-    });
-    Ok(HttpResponse::Ok().json(learned.await.map_err(|error| Problem::internal(&error))??))
+        Ok(InferAnswer { generation: served.snapshot.manifest().generation.clone(), learned })
+    };
+    Ok(HttpResponse::Ok().json(aside(learn).await?))
 }
 
 impl From<LearnError> for Problem {
